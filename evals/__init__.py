@@ -1,0 +1,1 @@
+"""Question sets, metrics, the regression gate, reports and benchmarks."""

@@ -1,0 +1,1 @@
+"""Articles in; passages, vectors and a word index out. Knows nothing of questions."""
