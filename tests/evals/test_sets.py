@@ -1,0 +1,75 @@
+"""The question set and the claim set: what they quote must stand in the sample articles, word for word."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = ROOT / "seeds"
+
+ANSWERABLE_KINDS = {
+    "factoid", "cross", "dated", "conflict", "story", "attribution", "opinion", "two-part", "two-articles",
+    "followup", "misspelt", "keyword", "quantity", "why",
+}  # fmt: skip
+UNANSWERABLE_KINDS = {"near-miss", "off-topic"}
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (ROOT / "evals" / name).read_text("utf-8").splitlines()]
+
+
+def seed(name: str) -> str:
+    # newline="" because offsets and quotes count the file as it is
+    with (SEEDS / name).open(encoding="utf-8", newline="") as file:
+        return file.read()
+
+
+QUESTIONS = load("questions.jsonl")
+
+
+def test_question_ids_and_questions_are_unique() -> None:
+    assert len({q["id"] for q in QUESTIONS}) == len(QUESTIONS)
+    alone = [(q["question"], json.dumps(q.get("history", []))) for q in QUESTIONS]
+    assert len(set(alone)) == len(alone)
+
+
+def test_every_kind_and_language_is_asked() -> None:
+    kinds = Counter(q["kind"] for q in QUESTIONS)
+    assert set(kinds) == ANSWERABLE_KINDS | UNANSWERABLE_KINDS
+    assert min(kinds.values()) >= 5
+    assert len(QUESTIONS) >= 160
+    for language in ("en", "sv"):
+        of_language = [q for q in QUESTIONS if q["lang"] == language]
+        assert len(of_language) >= 60
+        assert sum(not q["answerable"] for q in of_language) >= 10
+    assert sum(not q["answerable"] for q in QUESTIONS) >= 35
+
+
+def test_every_article_is_needed_by_some_question() -> None:
+    gold = {file for q in QUESTIONS for group in q["gold_groups"] for file in group}
+    assert gold == {path.name for path in SEEDS.iterdir()}
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q["id"])
+def test_question_rests_on_the_articles(question: dict[str, Any]) -> None:
+    assert question["answerable"] == (question["kind"] in ANSWERABLE_KINDS)
+    assert question["lang"] in ("en", "sv")
+    assert all(len(turn) == 2 for turn in question.get("history", []))
+    if not question["answerable"]:
+        assert question["gold_groups"] == question["gold_quotes"] == question["answer_keys"] == []
+        return
+    quotes = [gold["quote"].casefold() for gold in question["gold_quotes"]]
+    for gold in question["gold_quotes"]:
+        assert gold["quote"] in seed(gold["file"])
+        assert any(gold["file"] in group for group in question["gold_groups"])
+    for group in question["gold_groups"]:
+        assert any(gold["file"] in group for gold in question["gold_quotes"])
+    for keys in question["answer_keys"]:
+        assert any(key.casefold() in quote for key in keys for quote in quotes), keys
+    for wrong in question["must_not"]:
+        assert not any(wrong.casefold() in quote for quote in quotes), wrong
