@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 # Short texts come out as rare languages whose n-grams resemble a common one's ("Kina" as Central Bikol). News
 # collections hold these; the others are considered only where a text is long enough to bear it out.
 _COMMON = (
-    " ar bg bn bs ca cs cy da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka kk km kn ko lt lv "
-    "mk ml mn mr ms mt my ne nl no pa pl ps pt ro ru si sk sl sq sr sv sw ta te th tl tr uk ur uz vi zh "
+    " ar bg bn bs ca cs cy da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka kk km kn ko "
+    "lt lv mk ml mn mr ms mt my ne nl no pa pl ps pt ro ru si sk sl sq sr sv sw ta te th tl tr uk ur uz vi "
+    "zh "
 )
 _LONG = 400  # characters from which a rare language is believed
 _SAMPLE = 4000  # characters that settle the matter; an article is rarely in two languages
@@ -71,7 +72,8 @@ def normalise(code: str) -> str | None:
 def _likeliest(text: str, prior: Mapping[str, float]) -> str | None:
     """The best language; None for a text without letters.
 
-    A short text is weighed with the prior and its function words; weights fitted on 82 questions in 11 languages.
+    A short text is weighed with the prior and its function words; the weights were fitted on 82 questions
+    in eleven languages.
     """
     scores = _scores(text)
     if not scores or len(text) >= _LONG:
