@@ -73,3 +73,44 @@ def test_question_rests_on_the_articles(question: dict[str, Any]) -> None:
         assert any(key.casefold() in quote for key in keys for quote in quotes), keys
     for wrong in question["must_not"]:
         assert not any(wrong.casefold() in quote for quote in quotes), wrong
+
+
+CLAIMS = load("claims.jsonl")
+ERROR_KINDS = {
+    "number", "unit", "date", "name", "negation", "attribution", "direction", "cause", "detail",
+    "generalisation", "modality", "wrong_passage", "quote",
+}  # fmt: skip
+SWEDISH_SEEDS = {path.name for path in SEEDS.iterdir() if "och" in path.read_text("utf-8").split()}
+
+
+def crosses_languages(claim: dict[str, Any]) -> bool:
+    return all((p["file"] in SWEDISH_SEEDS) != (claim["lang"] == "sv") for p in claim["passages"])
+
+
+def test_claims_are_unique_and_half_of_them_false() -> None:
+    assert len({c["id"] for c in CLAIMS}) == len(CLAIMS) >= 150
+    assert len({c["claim"] for c in CLAIMS}) == len(CLAIMS)
+    false = sum(c["verdict"] == "unsupported" for c in CLAIMS)
+    assert 0.45 <= false / len(CLAIMS) <= 0.55
+
+
+def test_error_kinds_are_evenly_spread() -> None:
+    kinds = Counter(c["kind"] for c in CLAIMS if c["kind"])
+    assert set(kinds) == ERROR_KINDS
+    assert max(kinds.values()) - min(kinds.values()) <= 1
+
+
+def test_a_third_of_the_claims_cross_languages_and_that_gives_nothing_away() -> None:
+    crossing = [c for c in CLAIMS if crosses_languages(c)]
+    assert len(crossing) >= len(CLAIMS) / 3
+    assert 0.4 <= sum(c["verdict"] == "unsupported" for c in crossing) / len(crossing) <= 0.6
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c["id"])
+def test_claim_is_checked_against_words_of_the_articles(claim: dict[str, Any]) -> None:
+    assert (claim["verdict"] == "supported") == (claim["kind"] is None)
+    assert claim["verdict"] in ("supported", "unsupported")
+    assert claim["passages"]
+    for passage in claim["passages"]:
+        assert passage["quote"] in seed(passage["file"])
+        assert claim["claim"] not in passage["quote"]
