@@ -201,7 +201,7 @@ _LEADING_DATE = re.compile(
     rf"\s*(?:date|datum|dato|fecha|data)?[ \t]*:?[ \t]*(?P<date>{_YEAR}-\d\d-\d\d)[ \t]+(?=\S)", re.I
 )
 _PUBLISHED = re.compile(
-    r"(?:first |först |originally )?(?:published|posted|publicera[dt]\w*|publicerades|veröffentlicht|publicado"
+    r"(?:first |först )?(?:published|posted|publicera[dt]\w*|publicerades|veröffentlicht|publicado"
     rf"|publicada|publiée?|udgivet|publisert|julkaistu|gepubliceerd|pubblicato)\b[^\d\n]{{0,24}}?(?P<date>{_FULL})",
     re.I,
 )

@@ -93,7 +93,7 @@ def _punkt(language: str) -> PunktSentenceTokenizer:
     from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 
     # NLTK's own loader refuses hard-linked files, which is how uv installs; these four are plain text
-    model = _static() / "nltk_cache" / "tokenizers" / "punkt_tab" / _PUNKT.get(language, "english")
+    model = shipped("nltk_cache/tokenizers/punkt_tab") / _PUNKT.get(language, "english")
     read, decode = (lambda name: (model / name).open(encoding="utf-8")), PunktDecoder()
     parameters = PunktParameters()
     with read("collocations.tab") as file:
@@ -153,7 +153,12 @@ def _bites(text: str, size: int = 4000) -> list[str]:
 
 def use_shipped_data() -> None:
     """Point tiktoken at the tables that LlamaIndex ships, so that nothing is fetched at run time."""
-    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(_static() / "tiktoken_cache"))
+    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(shipped("tiktoken_cache")))
+
+
+def shipped(path: str) -> Path:
+    """A data file that comes inside LlamaIndex."""
+    return _static() / path
 
 
 @cache

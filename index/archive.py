@@ -1,0 +1,125 @@
+"""The index opened for reading: catalogue, vectors and encoder together, kept up with what `dossier index` writes.
+
+One `Archive` serves many threads. Before each search it looks whether another process changed or replaced the index
+(one small read) and opens it anew if so; a search under way goes on with what it had.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from index import catalogue as catalogues
+from index.catalogue import Catalogue, Language, Vector
+from index.embed import fingerprint_of, make_encoder
+from index.errors import EmbedderMismatchError, EmptyIndexError, VectorStoreError
+from index.nouns import Filters
+from index.settings import Settings
+from index.vectors import Vectors
+
+if TYPE_CHECKING:
+    from index.embed import Encoder
+
+log = logging.getLogger(__name__)
+
+
+class Archive:
+    """Raises EmptyIndexError when nothing is indexed, EmbedderMismatchError when the settings name another embedder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._lock = threading.RLock()
+        self._encoder: Encoder | None = None
+        self._catalogue: Catalogue | None = None
+        self._vectors: Vectors | None = None
+        self._generation = -1
+        self._languages: dict[str, Language] = {}
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._open()[0]
+
+    @property
+    def languages(self) -> dict[str, Language]:
+        self._open()
+        return self._languages
+
+    @property
+    def encoder(self) -> Encoder:
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = make_encoder(self.settings.embedding, self.settings.data_dir)
+            return self._encoder
+
+    def nearest(self, language: str, query: Vector, limit: int) -> list[tuple[str, float]]:
+        """(passage id, cosine) of one language's nearest passages; from the catalogue itself while Chroma fails."""
+        catalogue, vectors = self._open()
+        try:
+            found = vectors.search(language, query, limit)
+        except VectorStoreError as error:
+            log.warning("%s Searching the catalogue's own vectors meanwhile.", error)
+            return self.among(
+                (r[0] for r in catalogue.db.execute("SELECT id FROM passages WHERE language = ?", (language,))),
+                query,
+                limit,
+            )
+        return found
+
+    def among(self, ids: Iterable[str], query: Vector, limit: int) -> list[tuple[str, float]]:
+        """(passage id, cosine) of the nearest among given passages, compared one by one."""
+        vectors = self.catalogue.passage_vectors(ids)
+        if not vectors:
+            return []
+        names = list(vectors)
+        cosines = np.stack([vectors[n][0] for n in names]) @ query
+        return [(names[i], float(cosines[i])) for i in np.argsort(-cosines)[:limit]]
+
+    def allowed(self, filters: Filters) -> dict[str, list[str]]:
+        """Language -> ids of the passages that pass the filters."""
+        languages: dict[str, list[str]] = {}
+        for passage_id, language in self.catalogue.passage_ids(filters):
+            languages.setdefault(language, []).append(passage_id)
+        return languages
+
+    def close(self) -> None:
+        with self._lock:
+            if self._vectors is not None:
+                self._vectors.close()
+            if self._catalogue is not None:
+                self._catalogue.close()
+            self._catalogue = self._vectors = None
+            self._generation = -1
+
+    def _open(self) -> tuple[Catalogue, Vectors]:
+        with self._lock:
+            path = catalogues.current(self.settings.data_dir)
+            if path is None:
+                raise EmptyIndexError(
+                    "Nothing is indexed yet.", "Run `dossier index FOLDER` with the folder that holds your articles."
+                )
+            if self._catalogue is None or self._catalogue.path != path:
+                self.close()
+                self._catalogue = Catalogue(path)
+                self._check_embedder(self._catalogue)
+            generation = self._catalogue.generation()
+            if generation != self._generation or self._vectors is None:
+                if self._vectors is not None:
+                    self._vectors.close()
+                self._vectors = Vectors(
+                    self.settings.data_dir, self.settings.vectors, self._catalogue.get("name") or "dossier"
+                )
+                self._languages = self._catalogue.languages()
+                self._generation = generation
+            return self._catalogue, self._vectors
+
+    def _check_embedder(self, catalogue: Catalogue) -> None:
+        now, then = fingerprint_of(self.settings.embedding), catalogue.get("embedder")
+        if then != now:
+            raise EmbedderMismatchError(
+                f"The index was made with the embedder {then}, and the settings say {now}.",
+                "Run `dossier index --rebuild`, or set embedding.model back.",
+            )

@@ -1,0 +1,128 @@
+"""Which articles are copies or rewrites of one wire story.
+
+MinHash signatures over word shingles (Broder 1997; by datasketch) find pairs that may overlap; a pair counts when
+the texts themselves do: `OVERLAP` of the shorter one's shingles are in the other. Measured on the articles at hand,
+an agency's piece and its rewrite share 66 %, different reports of one event at most 5 %, and a rewrite that keeps two
+sentences in five and writes the others anew about 35 %. Translations are not found: they share no words.
+
+A signature is computed once per article and kept (512 bytes). Candidates are found by banding the signatures, in
+numpy and not by datasketch's MinHashLSH: it is done over on every run, and 10,000 articles take it 3 s against 0.1 s.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+SHINGLE = 4  # words
+OVERLAP = 0.3  # of the shorter text's shingles
+_ENOUGH = 40  # shingles shared: two short notices with one quote in common are not one story ...
+_ALIKE = 0.8  # ... unless they are as good as the same
+_PERMUTATIONS = 128
+_ROWS = 2  # a band; 64 bands of 2 find a pair of resemblance 0.25 with probability 0.98, of 0.17 with 0.85
+_SURE = 0.6  # estimated resemblance from which the texts need not be looked at
+_HOPELESS = 0.06
+
+# scripts without spaces between words: a character stands for a word
+_WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
+)
+
+Signatures = npt.NDArray[np.uint32]
+
+
+def signature(text: str) -> bytes:
+    """What `group` compares: 512 bytes, the same on every machine; empty for a text of fewer than four words."""
+    from datasketch import MinHash
+
+    shingles = _shingles(text)
+    if not shingles:
+        return b""
+    minhash = MinHash(num_perm=_PERMUTATIONS, hashfunc=zlib.crc32, scheme="affine32")
+    minhash.update_batch(shingles)
+    return bytes(minhash.hashvalues.astype("<u4").tobytes())
+
+
+def group(signatures: Mapping[str, bytes], texts: Callable[[str], str]) -> dict[str, str]:
+    """Article id → story id, which is the smallest article id of the story, so that nothing depends on order.
+
+    texts: gives an article's text without its front matter; asked only for pairs whose signatures leave it open.
+    Of a chain where each article resembles the next but the first not the last, only those are one story of which
+    at least half the pairs do (average linkage, the strongest pairs first).
+    """
+    alike: dict[bytes, list[str]] = {}  # equal signatures: the same words, whatever the typography
+    for identity in sorted(signatures):
+        alike.setdefault(signatures[identity] or identity.encode(), []).append(identity)
+    ids = [same[0] for same in alike.values() if signatures[same[0]]]
+    leader = {one: one for one in ids}
+    if len(ids) > 1:
+        table = np.frombuffer(b"".join(signatures[one] for one in ids), dtype="<u4").reshape(len(ids), -1)
+        pairs = [(ids[a], ids[b], strength) for a, b, strength in _verified(table, lambda i: texts(ids[i]))]
+        leader = _linked(ids, pairs)
+    return {one: leader.get(same[0], one) for same in alike.values() for one in same}
+
+
+def _shingles(text: str) -> set[bytes]:
+    words = _WORD.findall(text.lower())
+    return {" ".join(words[i : i + SHINGLE]).encode() for i in range(len(words) - SHINGLE + 1)}
+
+
+def _candidates(table: Signatures) -> npt.NDArray[np.int64]:
+    """Pairs (a, b), a < b, of rows that agree in a whole band. Shape (pairs, 2)."""
+    count = len(table)
+    codes = np.empty(0, dtype=np.int64)
+    for start in range(0, table.shape[1], _ROWS):
+        band = np.ascontiguousarray(table[:, start : start + _ROWS]).view(np.uint64).ravel()
+        order = np.argsort(band, kind="stable")
+        found = []
+        for bucket in np.split(order, np.flatnonzero(np.diff(band[order])) + 1):
+            if len(bucket) > 1:
+                first, second = np.triu_indices(len(bucket), 1)
+                found.append(bucket[first] * count + bucket[second])  # stable order: first < second
+        if found:
+            codes = np.union1d(codes, np.concatenate(found))
+    return np.stack(np.divmod(codes, count), axis=1)
+
+
+def _verified(table: Signatures, text: Callable[[int], str]) -> Iterable[tuple[int, int, float]]:
+    """(a, b, resemblance) of the candidates that are copies of one another."""
+
+    @functools.cache
+    def hashes(row: int) -> npt.NDArray[np.uint32]:
+        return np.unique(np.fromiter(map(zlib.crc32, _shingles(text(row))), dtype=np.uint32))
+
+    pairs = _candidates(table)
+    for some in np.array_split(pairs, len(pairs) // 100_000 + 1):
+        resemblance = (table[some[:, 0]] == table[some[:, 1]]).mean(axis=1)
+        for (a, b), estimate in zip(some.tolist(), resemblance.tolist(), strict=True):
+            if estimate >= _SURE:
+                yield a, b, estimate
+            elif estimate >= _HOPELESS:
+                shared = len(np.intersect1d(hashes(a), hashes(b), assume_unique=True))
+                exact = shared / (len(hashes(a)) + len(hashes(b)) - shared)
+                enough = shared >= _ENOUGH and shared >= OVERLAP * min(len(hashes(a)), len(hashes(b)))
+                if enough or exact >= _ALIKE:
+                    yield a, b, exact
+
+
+def _linked(ids: list[str], pairs: Iterable[tuple[str, str, float]]) -> dict[str, str]:
+    neighbours: dict[str, set[str]] = {one: set() for one in ids}
+    members = {one: {one} for one in ids}
+    ordered = sorted(pairs, key=lambda pair: (-pair[2], pair[0], pair[1]))
+    for a, b, _ in ordered:
+        neighbours[a].add(b)
+        neighbours[b].add(a)
+    for a, b, _ in ordered:
+        ours, theirs = members[a], members[b]
+        if ours is theirs:
+            continue
+        resembling = sum(len(neighbours[one] & theirs) for one in ours)
+        if 2 * resembling >= len(ours) * len(theirs):
+            ours |= theirs
+            members.update(dict.fromkeys(theirs, ours))
+    return {one: min(members[one]) for one in ids}
