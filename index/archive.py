@@ -9,20 +9,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+
 
 import numpy as np
 
 from index import catalogue as catalogues
 from index.catalogue import Catalogue, Language, Vector
-from index.embed import fingerprint_of, make_encoder
+from index.encode import Encoder, fingerprint_of, make_encoder
 from index.errors import EmbedderMismatchError, EmptyIndexError, VectorStoreError
 from index.nouns import Filters
 from index.settings import Settings
 from index.vectors import Vectors
-
-if TYPE_CHECKING:
-    from index.embed import Encoder
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ import stat
 import sys
 import unicodedata
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,13 +116,14 @@ def list_files(folder: Path, settings: IndexSettings) -> tuple[list[Path], list[
 
     pending = [str(folder)]
     links: list[os.DirEntry[str]] = []
+    linked = False
     while pending:
         current = pending.pop()
         try:
-            about_it = os.stat(current)
-            if (about_it.st_dev, about_it.st_ino) in seen:
+            info = os.stat(current)
+            if (info.st_dev, info.st_ino) in seen:
                 continue
-            seen.add((about_it.st_dev, about_it.st_ino))
+            seen.add((info.st_dev, info.st_ino))
             entries = sorted(os.scandir(current), key=lambda entry: entry.name)
         except OSError as error:
             report(current, f"The folder cannot be opened: {error.strerror}.")
@@ -139,9 +140,14 @@ def list_files(folder: Path, settings: IndexSettings) -> tuple[list[Path], list[
         if not pending and links:
             # links last: a link to what is listed anyway adds nothing
             pending += _follow(links, folder, files, settings.follow_links, report)
-            links = []
+            links, linked = [], True
+    if linked:
+        first: dict[str, Path] = {}
+        for path in files:
+            first.setdefault(os.path.realpath(path), path)
+        files = list(first.values())
     kept = [path for path in files if _may_be_read(path, settings.max_file_mb, report)]
-    return sorted(kept), unread
+    return sorted(kept), sorted(unread, key=lambda one: one.source)
 
 
 def _is_article_file(name: str) -> bool:
@@ -149,11 +155,14 @@ def _is_article_file(name: str) -> bool:
 
 
 def _follow(
-    links: list[os.DirEntry[str]], folder: Path, files: list[Path], outside: bool, report: Any
+    links: list[os.DirEntry[str]],
+    folder: Path,
+    files: list[Path],
+    outside: bool,
+    report: Callable[[str, str], None],
 ) -> list[str]:
     """Adds linked files to `files`; returns linked folders."""
     folders: list[str] = []
-    listed = {os.path.realpath(path) for path in files}
     for link in sorted(links, key=lambda entry: entry.path):
         target = os.path.realpath(link.path)
         is_folder = os.path.isdir(target)
@@ -167,28 +176,27 @@ def _follow(
             report(link.path, "A link to nothing.")
         elif is_folder:
             folders.append(link.path)
-        elif target not in listed:
-            listed.add(target)
+        else:
             files.append(Path(link.path))
     return folders
 
 
-def _may_be_read(path: Path, max_mb: float, report: Any) -> bool:
+def _may_be_read(path: Path, max_mb: float, report: Callable[[str, str], None]) -> bool:
     try:
         str(path).encode()
     except UnicodeEncodeError:
         report(str(path), "Its name is not UTF-8; rename it.")
         return False
     try:
-        about_it = path.stat()
+        info = path.stat()
     except OSError as error:
         report(str(path), f"It cannot be opened: {error.strerror}.")
         return False
-    if not stat.S_ISREG(about_it.st_mode):
+    if not stat.S_ISREG(info.st_mode):
         return False  # a pipe or a device: opening it could wait for ever
-    if about_it.st_size > max_mb * 1e6:
+    if info.st_size > max_mb * 1e6:
         report(
-            str(path), f"It has {about_it.st_size / 1e6:.1f} MB, more than `index.max_file_mb` = {max_mb:g}."
+            str(path), f"It has {info.st_size / 1e6:.1f} MB, more than `index.max_file_mb` = {max_mb:g}."
         )
         return False
     return True

@@ -122,7 +122,7 @@ def _wanted(settings: Settings, given: list[Path], old: Catalogue | None, rebuil
 
 
 def _check_embedder(catalogue: Catalogue, settings: Settings) -> None:
-    from index.embed import fingerprint_of
+    from index.encode import fingerprint_of
 
     now, then = fingerprint_of(settings.embedding), catalogue.get("embedder")
     if then is None:
@@ -182,7 +182,7 @@ def _settled(catalogue: Catalogue) -> bool:
 def _carry_out(
     catalogue: Catalogue, plans: list[_Folder], settings: Settings, report: IndexReport, progress: Progress
 ) -> None:
-    from index.embed import make_embedder
+    from index.encode import Encoder, make_encoder
 
     catalogue.put("settled", "0")
     vectors = _vectors(catalogue, settings)
@@ -194,7 +194,7 @@ def _carry_out(
         keys = {key for item in batch for prepared in item.prepared for key in prepared.vectors}
         missing = keys - catalogue.stored_vectors(keys)
         if missing and embedder is None:
-            embedder = make_embedder(settings.embedding, settings.data_dir)
+            embedder = make_encoder(settings.embedding, settings.data_dir)
         if missing and embedder is not None:
             _embed(catalogue, embedder, batch, missing, report)
         for item in batch:
@@ -230,7 +230,7 @@ class _Item:
 
 
 def _batches(plans: list[_Folder], settings: Settings) -> Iterator[list[_Item]]:
-    from index.embed import fingerprint_of
+    from index.encode import fingerprint_of
 
     fingerprint = fingerprint_of(settings.embedding)
     batch: list[_Item] = []
