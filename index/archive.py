@@ -35,6 +35,7 @@ class Archive:
         self._vectors: Vectors | None = None
         self._generation = -1
         self._languages: dict[str, Language] = {}
+        self._frequencies: dict[str, int] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -75,6 +76,18 @@ class Archive:
         cosines = np.stack([vectors[n][0] for n in names]) @ query
         return [(names[i], float(cosines[i])) for i in np.argsort(-cosines)[:limit]]
 
+    def frequencies(self, terms: Iterable[str]) -> dict[str, int]:
+        """In how many passages each term of the word index stands (0 for none), remembered until the index changes."""
+        catalogue, _ = self._open()
+        known = self._frequencies
+        listed = list(terms)
+        if new := [t for t in listed if t not in known]:
+            if len(known) > 100_000:
+                known.clear()
+            found = catalogue.document_frequency(new)
+            known.update({t: found.get(t, 0) for t in new})
+        return {t: known.get(t, 0) for t in listed}
+
     def allowed(self, filters: Filters) -> dict[str, list[str]]:
         """Language -> ids of the passages that pass the filters."""
         languages: dict[str, list[str]] = {}
@@ -110,6 +123,7 @@ class Archive:
                     self.settings.data_dir, self.settings.vectors, self._catalogue.get("name") or "dossier"
                 )
                 self._languages = self._catalogue.languages()
+                self._frequencies = {}
                 self._generation = generation
             return self._catalogue, self._vectors
 

@@ -369,6 +369,11 @@ class Catalogue:
     def articles_by_id(self, ids: Iterable[str]) -> dict[str, Article]:
         return {row[0]: Article(*row) for row in self._many(f"SELECT {_ARTICLE} FROM articles WHERE id IN", ids)}
 
+    def headers(self, ids: Iterable[str]) -> dict[str, Article]:
+        """Articles by id, without their text."""
+        columns = _ARTICLE.replace("text", "'' AS text", 1)
+        return {row[0]: Article(*row) for row in self._many(f"SELECT {columns} FROM articles WHERE id IN", ids)}
+
     def articles_of_file(self, folder: str, path: str) -> dict[str, Article]:
         """source -> article, with its text and without its story."""
         rows = self.db.execute(f"SELECT {_ARTICLE} FROM articles WHERE folder = ? AND path = ?", (folder, path))

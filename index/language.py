@@ -22,7 +22,7 @@ _COMMON = (
     "zh "
 )
 _LONG = 400  # characters from which a rare language is believed
-_SAMPLE = 4000  # characters that settle the matter; an article is rarely in two languages
+_SAMPLE = 2000  # characters that settle the matter; an article is rarely in two languages
 _SAME = {"nb": "no", "nn": "no", "yue": "zh", "wuu": "zh", "ary": "ar", "arz": "ar"}
 _NOT_PROSE = re.compile(r"https?://\S+|\S+@\S+|[\d_]+")
 

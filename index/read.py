@@ -92,6 +92,14 @@ def article_id(folder: str, source: str) -> str:
     return hashlib.sha256(f"{folder}\0{source}".encode()).hexdigest()[:16]
 
 
+def source_of(path: Path, folder: Path) -> str:
+    """Where a file is in its folder, with forward slashes."""
+    full, base = os.path.abspath(path), os.path.abspath(folder)
+    if not full.startswith(base + os.sep):
+        base = str(folder.resolve())  # as list_files gives paths
+    return os.path.relpath(full, base).replace(os.sep, "/")
+
+
 # --- which files -----------------------------------------------------------------------------------------
 
 
@@ -195,9 +203,7 @@ def _may_be_read(path: Path, max_mb: float, report: Callable[[str, str], None]) 
     if not stat.S_ISREG(info.st_mode):
         return False  # a pipe or a device: opening it could wait for ever
     if info.st_size > max_mb * 1e6:
-        report(
-            str(path), f"It has {info.st_size / 1e6:.1f} MB, more than `index.max_file_mb` = {max_mb:g}."
-        )
+        report(str(path), f"It has {info.st_size / 1e6:.1f} MB, more than `index.max_file_mb` = {max_mb:g}.")
         return False
     return True
 
@@ -311,8 +317,8 @@ def read_articles(
     Raises UnreadableError (nothing could be read, with the reason); whatever a parser makes of a damaged
     file, it is this. What is wrong with parts of the file comes back as warnings.
     """
+    source = source_of(path, folder)
     folder = folder.resolve()
-    source = os.path.relpath(path if path.is_absolute() else path.absolute(), folder).replace(os.sep, "/")
     problems: list[str] = []
     reader = _READERS[path.suffix.lower()]
     try:
@@ -407,6 +413,9 @@ _BOMS = (
 _CODE_PAGES = {"cp1250": "bs cs hr hu pl ro sk sl sq", "cp1254": "tr az", "cp1257": "et lt lv"}
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f]")
+
+
 def _decode(data: bytes, name: str, problems: list[str] | None = None) -> str:
     """By byte order mark, then as UTF-8, then by what the bytes look like. Line ends as `open` gives them."""
     for mark, encoding in _BOMS:
@@ -415,8 +424,7 @@ def _decode(data: bytes, name: str, problems: list[str] | None = None) -> str:
             break
     else:
         text = _decode_unmarked(data, problems)
-    control = sum(unicodedata.category(c) == "Cc" and c not in "\t\n\r\f\x85" for c in text[:20_000])
-    if control > 0.01 * min(len(text), 20_000):
+    if len(_CONTROL.findall(text, 0, 20_000)) > 0.01 * min(len(text), 20_000):
         raise UnreadableError(
             f"{name} is not text: it holds binary data.", "Give it the ending of its format."
         )

@@ -1,0 +1,94 @@
+"""Question and claim sets, in the form of DESIGN.md section 4: one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from index.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One question. gold_groups: of each inner list one source must be cited; answer_keys: of each inner list one text
+    must stand in the answer; history: earlier (question, answer) turns."""
+
+    id: str
+    question: str
+    lang: str
+    kind: str
+    answerable: bool
+    gold_groups: tuple[tuple[str, ...], ...] = ()
+    gold_quotes: tuple[tuple[str, str], ...] = ()
+    answer_keys: tuple[tuple[str, ...], ...] = ()
+    must_not: tuple[str, ...] = ()
+    history: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence for the verifier, with the (file, quote) passages it is checked against. kind: how it is false."""
+
+    id: str
+    lang: str
+    claim: str
+    passages: tuple[tuple[str, str], ...]
+    supported: bool
+    kind: str | None = None
+
+
+def load_set(path: Path) -> list[Item]:
+    """Raises InputError naming the line that is wrong."""
+    return [_item(row, path, n) for n, row in _rows(path)]
+
+
+def load_claims(path: Path) -> list[Claim]:
+    return [
+        Claim(
+            row["id"], row["lang"], row["claim"], tuple((p["file"], p["quote"]) for p in row["passages"]),
+            row["verdict"] == "supported", row.get("kind"),
+        )
+        for _, row in _rows(path)
+    ]  # fmt: skip
+
+
+def _item(row: Mapping[str, Any], path: Path, line: int) -> Item:
+    try:
+        return Item(
+            id=str(row["id"]),
+            question=row["question"],
+            lang=row["lang"],
+            kind=row.get("kind", "factoid"),
+            answerable=bool(row.get("answerable", True)),
+            gold_groups=tuple(tuple(group) for group in row.get("gold_groups") or ()),
+            gold_quotes=tuple((q["file"], q["quote"]) for q in row.get("gold_quotes") or ()),
+            answer_keys=tuple(tuple(keys) for keys in row.get("answer_keys") or ()),
+            must_not=tuple(row.get("must_not") or ()),
+            history=tuple((turn[0], turn[1]) for turn in row.get("history") or ()),
+            note=row.get("note") or "",
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{path} line {line} is no question ({type(error).__name__}: {error}).",
+            "A line needs at least id, question and lang; see the docs of the question-set format.",
+        ) from error
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+    rows = []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"The set {path} cannot be read ({error.strerror}).", "Check the path.") from error
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            rows.append((number, json.loads(line)))
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path} line {number} is not JSON ({error}).", "Mend or remove the line.") from error
+    return rows
