@@ -487,3 +487,13 @@ def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
 def test_ids_are_stable() -> None:
     assert article_id("/a", "b.txt") == article_id("/a", "b.txt") != article_id("/a", "c.txt")
     assert len(article_id("/a", "b.txt")) == 16
+
+
+def test_source_through_a_link_to_the_folder(tmp_path: Path) -> None:
+    write(tmp_path / "real" / "sub" / "a.txt", ENGLISH)
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    (listed,), _ = list_files(link, SETTINGS)
+    through = read_articles(link / "sub" / "a.txt", link, SETTINGS).articles[0]
+    assert read_articles(listed, link, SETTINGS).articles[0] == through
+    assert through.source == "sub/a.txt"
