@@ -1,0 +1,217 @@
+"""Answers and articles as HTML. The one place where text becomes markup: every string goes through `_esc`.
+
+Article text, questions and model output are data: nothing in them is read as HTML, Markdown, a link or a template.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index.nouns import Article
+from rag.nouns import Answer, Citation, Statement
+from ui import plain
+
+_SHOWN = 30_000  # characters of a long article shown on each side of the quote
+_LANGUAGES = {
+    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
+    "fi": "Finnish", "fr": "French", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian", "it": "Italian",
+    "ja": "Japanese", "ko": "Korean", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
+    "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese",
+    "zh": "Chinese", "und": "language unknown",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question on the page and what is known of its answer so far. struck: show removed sentences struck through."""
+
+    question: str
+    statements: tuple[Statement, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    answer: Answer | None = None
+    error: str = ""
+    verdict: str = ""
+    struck: bool = False
+
+
+def language_name(code: str) -> str:
+    return _LANGUAGES.get(code, code)
+
+
+def masthead(articles: int, languages: Sequence[str], years: tuple[str, str] | None) -> str:
+    """Name and what is indexed."""
+    held = [f"{articles:,} article{'s' * (articles != 1)}", ", ".join(map(language_name, languages))]
+    if years:
+        held.append(years[0] if years[0] == years[1] else f"{years[0]}–{years[1]}")
+    line = " · ".join(_esc(part) for part in held if part) if articles else "Nothing is indexed yet"
+    return (
+        '<header class="masthead"><h1>Dossier</h1>'
+        f'<p class="holdings">{line}</p>'
+        '<p class="promise">Every sentence with the exact words it rests on</p></header>'
+    )
+
+
+def conversation(turns: Sequence[Turn], examples: Sequence[str] = ()) -> str:
+    """All turns, or example questions before the first."""
+    if not turns:
+        buttons = "".join(
+            f'<li><button type="button" class="example" data-act="example" data-question="{_esc(q)}">{_esc(q)}</button></li>'
+            for q in examples
+        )
+        return f'<div class="start"><p>Ask about the articles, for example:</p><ul>{buttons}</ul></div>'
+    body = "".join(_turn(turn) for turn in turns)
+    return f'<div class="talk" role="log" aria-live="polite" aria-label="Questions and answers">{body}</div>'
+
+
+def reader(article: Article, start: int, end: int) -> str:
+    """An article with the words [start, end) marked; the slice wins over any doubt about what was quoted."""
+    start, end = max(0, min(start, len(article.text))), max(0, min(end, len(article.text)))
+    first = max(min(article.body, start), start - _SHOWN)
+    last = min(len(article.text), end + _SHOWN)
+    cut_before = '<p class="cut">The article begins further up.</p>' if first > article.body else ""
+    cut_after = '<p class="cut">The article goes on.</p>' if last < len(article.text) else ""
+    text = (
+        f"{_esc(article.text[first:start].lstrip())}"
+        f'<mark id="quote" tabindex="-1">{_esc(article.text[start:end])}</mark>'
+        f"{_esc(article.text[end:last].rstrip())}"
+    )
+    title = article.title or article.source
+    return (
+        f'<aside class="reader" aria-label="Article: {_esc(title)}">'
+        '<button type="button" class="close" data-act="close" aria-label="Close the article">✕</button>'
+        f'<p class="kicker">{_esc(article.publisher or "Publisher unknown")}{_labels(article.genre)}</p>'
+        f'<h2 lang="{_esc(article.language)}">{_esc(title)}</h2>'
+        f'<p class="byline">{_byline(article)}</p>'
+        f'{cut_before}<div class="text" lang="{_esc(article.language)}">{text}</div>{cut_after}'
+        f'<p class="file">{_esc(article.source)}</p></aside>'
+    )
+
+
+def problem(message: str) -> str:
+    return f'<p class="problem" role="alert">{_esc(message)}</p>'
+
+
+def _turn(turn: Turn) -> str:
+    parts = [f'<h2 class="asked">{_esc(turn.question)}</h2>']
+    answer = turn.answer
+    if answer is not None:
+        parts.append(_answer(answer, turn))
+    elif turn.error:
+        parts.append(problem(turn.error))
+    else:
+        said = "".join(_statement(s, turn.citations, False, turn.struck) for s in turn.statements)
+        parts.append(f'<div class="answer">{said}<p class="waiting">Reading the articles</p></div>')
+    return f'<article class="turn">{"".join(parts)}</article>'
+
+
+def _answer(answer: Answer, turn: Turn) -> str:
+    parts = []
+    if answer.standalone_question.strip() != answer.question.strip():
+        parts.append(f'<p class="understood">Understood as: {_esc(answer.standalone_question)}</p>')
+    shown = [s for s in answer.statements if turn.struck or s.support != "unsupported"]
+    kinds = {s.support for s in shown}
+    if answer.status == "answered" and shown:
+        said = "".join(_statement(s, answer.citations, len(kinds) > 1, turn.struck) for s in shown)
+        notes = "".join(f'<p class="note">{_esc(note)}</p>' for note in answer.notes)
+        parts.append(f'<div class="answer" lang="{_esc(answer.language)}">{said}{notes}</div>')
+    else:
+        lines = [line for line in answer.text.splitlines() if line.strip()]
+        first, rest = (lines[0], lines[1:]) if lines else ("", [])
+        more = "".join(f'<p class="note">{_esc(line)}</p>' for line in rest)
+        parts.append(
+            f'<div class="answer absent" lang="{_esc(answer.language)}"><p class="said">{_esc(first)}</p>{more}</div>'
+        )
+    if answer.citations:
+        parts.append(f'<section class="sources"><h3>Sources</h3><ol>{_sources(answer.citations)}</ol></section>')
+    if answer.nearest:
+        parts.append(
+            '<details class="nearest" open><summary>Nearest passages, not an answer</summary>'
+            f"<ol>{_sources(answer.nearest)}</ol></details>"
+        )
+    parts.append(_foot(answer, kinds, turn.verdict))
+    return "".join(parts)
+
+
+def _statement(statement: Statement, citations: Sequence[Citation], badge: bool, struck: bool) -> str:
+    cited = {c.number: c for c in citations}
+    text = _esc(statement.text)
+    if statement.support == "unsupported":
+        if not struck:
+            return ""
+        reason = f' <span class="reason">{_esc(statement.reason)}</span>' if statement.reason else ""
+        return f'<p class="said removed"><s>{text}</s>{reason}</p>'
+    lead = f'<span class="lead">{_esc(statement.lead_in.rstrip(":"))}:</span> ' if statement.lead_in else ""
+    marks = "".join(_mark(n, cited.get(n)) for n in statement.citations)
+    label = f' <span class="badge {statement.support}">{statement.support}</span>' if badge else ""
+    languages = {cited[n].language for n in statement.citations if n in cited}
+    lang = f' lang="{_esc(languages.pop())}"' if statement.support == "quoted" and len(languages) == 1 else ""
+    return f'<p class="said">{lead}<span{lang}>{text}</span> <span class="marks">{marks}</span>{label}</p>'
+
+
+def _mark(number: int, citation: Citation | None) -> str:
+    if citation is None:
+        return f'<span class="mark">{number}</span>'
+    title = _esc(f"Source {number}: {plain.source_line(citation)}")
+    return f'<button type="button" class="mark" {_opens(citation)} title="{title}" aria-label="{title}">{number}</button>'
+
+
+def _sources(citations: Sequence[Citation]) -> str:
+    return "".join(_source(c) for c in citations)
+
+
+def _source(citation: Citation) -> str:
+    c = citation
+    also = f'<p class="also">Also in {_esc(", ".join(c.also_in))}</p>' if c.also_in else ""
+    return (
+        f'<li value="{c.number}"><p class="kicker">{_esc(c.publisher or "Publisher unknown")}{_labels(c.genre)}</p>'
+        f'<button type="button" class="title" {_opens(c)} lang="{_esc(c.language)}">{_esc(c.title or c.source)}</button>'
+        f'<p class="byline">{_byline(c)}</p>'
+        f'<blockquote lang="{_esc(c.language)}">{_esc(c.quote)}</blockquote>{also}</li>'
+    )
+
+
+def _foot(answer: Answer, kinds: set[str], verdict: str) -> str:
+    says = {
+        frozenset({"quoted"}): ("quoted", "Quoted word for word"),
+        frozenset({"supported"}): ("supported", "Checked against its sources"),
+        frozenset({"quoted", "supported"}): ("supported", "Quoted or checked against its sources"),
+    }.get(frozenset(kinds - {"unsupported"}))
+    badge = f'<span class="badge {says[0]}">{says[1]}</span>' if answer.status == "answered" and says else ""
+    model = f'<span class="model">Written by {_esc(answer.model)}</span>' if answer.mode == "write" and answer.model else ""
+    buttons = (
+        f'<button type="button" data-act="copy" data-text="{_esc(plain.completion(answer))}">Copy</button>'
+        + _thumb(answer, "up", "Good answer", verdict)
+        + _thumb(answer, "down", "Bad answer", verdict)
+    )
+    thanks = '<span class="thanks" role="status">Thank you, noted.</span>' if verdict else ""
+    return f'<footer class="acts">{badge}{model}<span class="buttons">{thanks}{buttons}</span></footer>'
+
+
+def _thumb(answer: Answer, verdict: str, label: str, given: str) -> str:
+    picture = {"up": "👍", "down": "👎"}[verdict]
+    return (
+        f'<button type="button" data-act="feedback" data-answer="{_esc(answer.id)}" data-verdict="{verdict}"'
+        f' aria-pressed="{"true" if given == verdict else "false"}" aria-label="{label}" title="{label}">{picture}</button>'
+    )
+
+
+def _opens(citation: Citation) -> str:
+    return (
+        f'data-act="open" data-article="{_esc(citation.article_id)}"'
+        f' data-start="{int(citation.start)}" data-end="{int(citation.end)}"'
+    )
+
+
+def _byline(of: Article | Citation) -> str:
+    parts = [of.author, plain.day(of.published, of.published_basis), language_name(of.language)]
+    return " · ".join(_esc(part) for part in parts if part)
+
+
+def _labels(genre: str) -> str:
+    return ' <span class="badge opinion">opinion</span>' if genre == "opinion" else ""
+
+
+def _esc(text: str) -> str:
+    return html.escape(text, quote=True)
