@@ -1,4 +1,4 @@
-"""`/v1/chat/completions`: Dossier for any client that speaks OpenAI's protocol. Sources ride along as plain text."""
+"""`/v1/chat/completions`: Dossier for any client that speaks OpenAI's protocol. Sources go along as plain text."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def chunks(steps: Iterable[Piece | Answer]) -> Iterator[str]:
             continue
         if rest := _rest(step, sent):
             yield _chunk(name, {"content": rest})
-        yield _chunk(name, {}, finish="stop", usage=_usage(step), citations=[asdict(c) for c in step.citations])
+        yield _chunk(
+            name, {}, finish="stop", usage=_usage(step), citations=[asdict(c) for c in step.citations]
+        )
     yield "[DONE]"
 
 
@@ -119,7 +121,9 @@ def _rest(answer: Answer, sent: Sequence[Statement]) -> str:
 
 def _chunk(name: str, delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return json.dumps({**_head(name, "chat.completion.chunk"), "choices": [choice], **more}, ensure_ascii=False)
+    return json.dumps(
+        {**_head(name, "chat.completion.chunk"), "choices": [choice], **more}, ensure_ascii=False
+    )
 
 
 def _head(name: str, kind: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What page and endpoint share: the calls into `rag`, the answers lately given, what was said of them, the counters."""
+"""What page and endpoint share: the calls into `rag`, the answers lately given, verdicts on them, counters."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class Desk:
     def article(self, article_id: str) -> Article:
         article = self.archive.catalogue.article(article_id)
         if article is None:
-            raise NotFoundError(f"There is no article {article_id[:100]}.", "/api/v1/articles lists those there are.")
+            raise NotFoundError(
+                f"There is no article {article_id[:100]}.", "/api/v1/articles lists those there are."
+            )
         return article
 
     def holdings(self) -> Holdings:
@@ -79,11 +81,15 @@ class Desk:
         db = catalogue.db
 
         def distinct(column: str) -> list[str]:
-            rows = db.execute(f"SELECT DISTINCT {column} FROM articles WHERE {column} <> '' ORDER BY {column}")
+            rows = db.execute(
+                f"SELECT DISTINCT {column} FROM articles WHERE {column} <> '' ORDER BY {column}"
+            )
             return [str(row[0]) for row in rows]
 
         first, last = db.execute("SELECT MIN(published), MAX(published) FROM articles").fetchone()
-        titles = db.execute("SELECT title FROM articles WHERE title <> '' GROUP BY story ORDER BY published DESC LIMIT 4")
+        titles = db.execute(
+            "SELECT title FROM articles WHERE title <> '' GROUP BY story ORDER BY MAX(published) DESC LIMIT 4"
+        )
         return Holdings(
             articles=catalogue.counts()[0],
             folders=catalogue.folders(),
@@ -110,7 +116,8 @@ class Desk:
             known = self._recent.get(answer_id)
         if known is None and question is None:
             raise NotFoundError(
-                f"The answer {answer_id} is not known here (any more).", "Send its `question` and `answer` along."
+                f"The answer {answer_id} is not known here (any more).",
+                "Send its `question` and `answer` along.",
             )
         record = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""What the endpoint takes and gives: request forms with their limits, and the shapes that are no noun of a lower room."""
+"""What the endpoint takes and gives: request forms with their limits, and shapes that are no noun of a lower room."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ class FiltersForm(_Form):
     """What the search is limited to; every field given must hold."""
 
     language: str | None = Field(default=None, pattern="^[A-Za-z]{2,3}$", description="ISO 639, `en`")
-    source: str | None = Field(default=None, max_length=500, description="a glob over the file's path, `2018/*`")
+    source: str | None = Field(
+        default=None, max_length=500, description="a glob over the file's path, `2018/*`"
+    )
     publisher: str | None = Field(default=None, max_length=300)
     genre: Literal["report", "opinion", "unknown"] | None = None
     after: date | None = Field(default=None, description="published on this day or later")
@@ -81,7 +83,9 @@ class Turn(_Form):
 
 class AskForm(_Form):
     question: Question
-    history: list[Turn] = Field(default=[], max_length=2 * MOST_TURNS, description="earlier turns, oldest first")
+    history: list[Turn] = Field(
+        default=[], max_length=2 * MOST_TURNS, description="earlier turns, oldest first"
+    )
     filters: FiltersForm = FiltersForm()
     stream: bool = Field(default=False, description="answer as server-sent events")
 
@@ -111,7 +115,7 @@ class ArticlesQuery(FiltersForm):
 
 
 class FeedbackForm(_Form):
-    """A verdict on an answer. Question and answer may be sent along; else the server looks them up by `answer_id`."""
+    """A verdict on an answer. Question and answer may be sent along; else they are looked up by `answer_id`."""
 
     answer_id: str = Field(min_length=1, max_length=100)
     verdict: Literal["up", "down"]

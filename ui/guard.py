@@ -20,8 +20,8 @@ _KEYED = ("/api/", "/v1/", "/metrics")
 _LIMITED = ("/api/", "/v1/", "/gradio_api/queue/join", "/login")
 # the page has nothing to upload, and shows no files of the server
 _CLOSED = ("/gradio_api/upload", "/gradio_api/proxy=", "/gradio_api/file=", "/gradio_api/stream/")
-# Gradio's page compiles its templates in the browser ('unsafe-eval') and carries inline scripts and styles; no host but
-# our own is ever asked
+# Gradio's page compiles its templates in the browser ('unsafe-eval') and carries inline scripts and styles; no
+# host but our own is ever asked
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:;"
@@ -93,7 +93,13 @@ class Guard:
             wait = self._window.take(client[0] if client else "", time.monotonic())
             if wait:
                 message = f"More than {self._window.limit} requests came from your address within a minute."
-                return 429, "too_many_requests", message, f"Try again in {wait} s.", {"retry-after": str(wait)}
+                return (
+                    429,
+                    "too_many_requests",
+                    message,
+                    f"Try again in {wait} s.",
+                    {"retry-after": str(wait)},
+                )
         if int(headers.get(b"content-length", b"0") or 0) > LARGEST_BODY:
             return (*_TOO_LARGE, {})
         return None
@@ -158,7 +164,9 @@ class Window:
             return 0
 
 
-async def _refuse(send: Send, status: int, code: str, message: str, hint: str, headers: dict[str, str]) -> None:
+async def _refuse(
+    send: Send, status: int, code: str, message: str, hint: str, headers: dict[str, str]
+) -> None:
     body = json.dumps({"error": {"code": code, "message": message, "hint": hint}}).encode()
     sent = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     sent += [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -47,13 +47,19 @@ def mount(app: FastAPI, desk: Desk) -> FastAPI:
     keys = [key.get_secret_value() for key in desk.settings.server.api_keys]
 
     def may_enter(_: str, password: str) -> bool:
-        return any([hmac.compare_digest(password.encode(), key.encode()) for key in keys])
+        matches = [hmac.compare_digest(password.encode(), key.encode()) for key in keys]
+        return any(matches)
 
     return gr.mount_gradio_app(
         app,
         _blocks(desk),
         path="/",
-        app_kwargs={"exception_handlers": error_handlers(), "docs_url": None, "redoc_url": None, "openapi_url": None},
+        app_kwargs={
+            "exception_handlers": error_handlers(),
+            "docs_url": None,
+            "redoc_url": None,
+            "openapi_url": None,
+        },
         auth=may_enter if keys else None,
         auth_message="Any name will do; the password is an API key of this Dossier." if keys else None,
         favicon_path=str(STATIC / "favicon.svg"),
@@ -85,7 +91,7 @@ def _blocks(desk: Desk) -> Any:
                 gr.Dropdown(label="Language", filterable=False),
                 gr.Dropdown(label="Publisher"),
                 gr.Dropdown(label="Genre", filterable=False),
-                gr.Textbox(label="Published from", placeholder="2018, 2018-01 or 2018-01-31", max_lines=1),
+                gr.Textbox(label="Published from", placeholder="2018 or 2018-01-31", max_lines=1),
                 gr.Textbox(label="Published until", placeholder="2026", max_lines=1),
                 gr.Textbox(label="File", placeholder="2018/* or *.md", max_lines=1),
             ]
@@ -120,13 +126,15 @@ def _blocks(desk: Desk) -> Any:
                 gr.Dropdown(choices=[("Any", _ANY), *((g.capitalize(), g) for g in held.genres)], value=_ANY),
             ]
 
-        def asked(question: str, before: list[Turn], *limits: str | None) -> Iterator[tuple[str, list[Turn], str]]:
+        def asked(
+            question: str, before: list[Turn], *limits: str | None
+        ) -> Iterator[tuple[str, list[Turn], str]]:
             if not question.strip():
                 yield gr.skip(), gr.skip(), question
                 return
             struck = desk.settings.answer.unsupported == "strike"
             earlier = before[-_TURNS_KEPT:]
-            turn = Turn(question.strip(), struck=struck)
+            turn = Turn(question.strip(), limits=_in_words(*limits), struck=struck)
             for turn in _steps(desk, turn, earlier, limits):
                 now = [*earlier, turn]
                 yield render.conversation(now), now, ""
@@ -179,13 +187,18 @@ def _steps(desk: Desk, turn: Turn, earlier: list[Turn], limits: tuple[str | None
             yield turn
     except DossierError as error:
         yield replace(turn, error=str(error))
-    except Exception:  # noqa: BLE001 - Gradio would show nothing: the reader is told, the log has the details
+    except Exception:
         log.exception("A question on the page broke off.")
         yield replace(turn, error="Something went wrong inside Dossier. Its log has the details.")
 
 
 def _filters(
-    language: str | None, publisher: str | None, genre: str | None, after: str | None, before: str | None, source: str | None
+    language: str | None,
+    publisher: str | None,
+    genre: str | None,
+    after: str | None,
+    before: str | None,
+    source: str | None,
 ) -> Filters | None:
     chosen = [value if value and value != _ANY else None for value in (language, publisher, genre)]
     first, last = _days(after), _days(before)
@@ -202,11 +215,32 @@ def _filters(
     )
 
 
+def _in_words(
+    language: str | None,
+    publisher: str | None,
+    genre: str | None,
+    after: str | None,
+    before: str | None,
+    source: str | None,
+) -> str:
+    chosen = {
+        "": render.language_name(language) if language and language != _ANY else None,
+        "publisher ": publisher if publisher != _ANY else None,
+        "genre ": genre if genre != _ANY else None,
+        "from ": (after or "").strip(),
+        "until ": (before or "").strip(),
+        "files ": (source or "").strip(),
+    }
+    return ", ".join(f"{name}{value}" for name, value in chosen.items() if value)
+
+
 def _days(text: str | None) -> tuple[date, date] | None:
     """First and last day of a year, month or day. Raises InputError for anything else."""
     if not text or not text.strip():
         return None
     span = days(text.strip())
     if span is None:
-        raise InputError(f"“{text.strip()[:40]}” is no date.", "Write 2018, 2018-01 or 2018-01-31 under “Limit to”.")
+        raise InputError(
+            f"“{text.strip()[:40]}” is no date.", "Write 2018, 2018-01 or 2018-01-31 under “Limit to”."
+        )
     return span

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rag.nouns import Answer, Citation, Hit, Statement
 
 SOURCES = "Sources:"
-_MONTHS = "January February March April May June July August September October November December".split()
+_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 
 
 def day(published: str | None, basis: str = "stated") -> str:
@@ -82,7 +82,9 @@ def verdicts(statements: Sequence[Statement], citations: Sequence[Citation], wid
         lines.append(_wrap(f"{statement.support:<12}{sentence(statement)}", width, " " * 12))
         if statement.reason:
             lines.append(_wrap(" " * 12 + f"({statement.reason})", width, " " * 12))
-    counts = {kind: sum(s.support == kind for s in statements) for kind in ("quoted", "supported", "unsupported")}
+    counts = {
+        kind: sum(s.support == kind for s in statements) for kind in ("quoted", "supported", "unsupported")
+    }
     summary = ", ".join(f"{n} {kind}" for kind, n in counts.items())
     parts = ["\n".join(lines), f"{len(statements)} sentences: {summary}."]
     if citations:
@@ -95,7 +97,9 @@ def found(hits: Sequence[Hit], names: dict[str, str], width: int, explain: bool)
     blocks = []
     for rank, hit in enumerate(hits, 1):
         p = hit.passage
-        lines = [f"{rank}. {hit.score:.3f}  {names.get(p.article_id, p.article_id)}  {p.start}-{p.end}  {p.language}"]
+        lines = [
+            f"{rank}. {hit.score:.3f}  {names.get(p.article_id, p.article_id)}  {p.start}-{p.end}  {p.language}"
+        ]
         if explain:
             lines.append("   " + "  ".join(f"{stage} {value:.3f}" for stage, value in hit.origin.items()))
         if hit.also_in:
@@ -115,4 +119,6 @@ def _source(citation: Citation, width: int) -> str:
 
 
 def _wrap(text: str, width: int, indent: str = "") -> str:
-    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

@@ -19,7 +19,9 @@ class Bar(Progress):
         from tqdm import tqdm
 
         self._passages, self._began = 0, time.monotonic()
-        self._bar = tqdm(total=files, unit="file", desc="Indexing", file=sys.stderr, leave=False, dynamic_ncols=True)
+        self._bar = tqdm(
+            total=files, unit="file", desc="Indexing", file=sys.stderr, leave=False, dynamic_ncols=True
+        )
 
     def advance(self, files: int, passages: int) -> None:
         self._passages += passages

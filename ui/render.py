@@ -22,10 +22,19 @@ _LANGUAGES = {
     "zh": "Chinese", "und": "language unknown",
 }  # fmt: skip
 
+_THUMB = (
+    '<svg viewBox="0 0 24 24" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.8"'
+    ' stroke-linejoin="round" aria-hidden="true"><path d="M3 11h4v9H3zM7 11l4-8c1.6 0 2.7 1.1 2.7 2.6V9.5h5.2'
+    'c1.3 0 2.300 1.2 2 2.5l-1.4 6.4c-.2.9-1 1.6-2 1.6H7"/></svg>'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One question on the page and what is known of its answer so far. struck: show removed sentences struck through."""
+    """One question on the page and what is known of its answer so far.
+
+    limits: the filters it was asked with, in words; struck: show removed sentences struck through.
+    """
 
     question: str
     statements: tuple[Statement, ...] = ()
@@ -33,6 +42,7 @@ class Turn:
     answer: Answer | None = None
     error: str = ""
     verdict: str = ""
+    limits: str = ""
     struck: bool = False
 
 
@@ -95,6 +105,8 @@ def problem(message: str) -> str:
 
 def _turn(turn: Turn) -> str:
     parts = [f'<h2 class="asked">{_esc(turn.question)}</h2>']
+    if turn.limits:
+        parts.append(f'<p class="understood">Limited to {_esc(turn.limits)}</p>')
     answer = turn.answer
     if answer is not None:
         parts.append(_answer(answer, turn))
@@ -124,7 +136,9 @@ def _answer(answer: Answer, turn: Turn) -> str:
             f'<div class="answer absent" lang="{_esc(answer.language)}"><p class="said">{_esc(first)}</p>{more}</div>'
         )
     if answer.citations:
-        parts.append(f'<section class="sources"><h3>Sources</h3><ol>{_sources(answer.citations)}</ol></section>')
+        parts.append(
+            f'<section class="sources"><h3>Sources</h3><ol>{_sources(answer.citations)}</ol></section>'
+        )
     if answer.nearest:
         parts.append(
             '<details class="nearest" open><summary>Nearest passages, not an answer</summary>'
@@ -179,7 +193,11 @@ def _foot(answer: Answer, kinds: set[str], verdict: str) -> str:
         frozenset({"quoted", "supported"}): ("supported", "Quoted or checked against its sources"),
     }.get(frozenset(kinds - {"unsupported"}))
     badge = f'<span class="badge {says[0]}">{says[1]}</span>' if answer.status == "answered" and says else ""
-    model = f'<span class="model">Written by {_esc(answer.model)}</span>' if answer.mode == "write" and answer.model else ""
+    model = (
+        f'<span class="model">Written by {_esc(answer.model)}</span>'
+        if answer.mode == "write" and answer.model
+        else ""
+    )
     buttons = (
         f'<button type="button" data-act="copy" data-text="{_esc(plain.completion(answer))}">Copy</button>'
         + _thumb(answer, "up", "Good answer", verdict)
@@ -190,10 +208,9 @@ def _foot(answer: Answer, kinds: set[str], verdict: str) -> str:
 
 
 def _thumb(answer: Answer, verdict: str, label: str, given: str) -> str:
-    picture = {"up": "👍", "down": "👎"}[verdict]
     return (
         f'<button type="button" data-act="feedback" data-answer="{_esc(answer.id)}" data-verdict="{verdict}"'
-        f' aria-pressed="{"true" if given == verdict else "false"}" aria-label="{label}" title="{label}">{picture}</button>'
+        f' aria-pressed="{"true" if given == verdict else "false"}" aria-label="{label}" title="{label}">{_THUMB}</button>'
     )
 
 

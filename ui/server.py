@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import re
@@ -54,10 +53,14 @@ STATIC = Path(__file__).parent / "static"
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Error} for status in (401, 404, 413, 422, 429, 500, 502, 503)
 }
-_ABOUT = "Questions over a folder of news articles, answered with the exact words that each sentence rests on."
+_ABOUT = (
+    "Questions over a folder of news articles, answered with the exact words that each sentence rests on."
+)
 
 
-def create_app(archive: Archive, settings: Settings, *, desk: Desk | None = None, page: bool = True) -> FastAPI:
+def create_app(
+    archive: Archive, settings: Settings, *, desk: Desk | None = None, page: bool = True
+) -> FastAPI:
     """Endpoint, widget and (unless `page` is off) chat page over an opened index."""
     desk = desk or Desk(archive, settings)
     app: FastAPI = FastAPIOffline(
@@ -147,7 +150,9 @@ def _add_endpoint(app: FastAPI, desk: Desk) -> None:
         try:
             question = form.question()
         except PydanticCustomError as error:
-            raise RequestValidationError([{"type": error.type, "loc": ("messages",), "ctx": error.context}]) from error
+            raise RequestValidationError(
+                [{"type": error.type, "loc": ("messages",), "ctx": error.context}]
+            ) from error
         if not form.stream:
             return completions.whole(desk.ask(question, form.history(), None))
         steps = _started(desk.stream(question, form.history(), None))
@@ -244,7 +249,9 @@ def _validation_error(request: Request, error: RequestValidationError) -> JSONRe
     if first["type"] == "dossier":
         return JSONResponse(error_body("bad_input", first["ctx"]["message"], first["ctx"]["hint"]), 422)
     if first["type"] == "json_invalid":
-        return JSONResponse(error_body("bad_json", "The body is not JSON.", "Send a JSON object; see /docs."), 400)
+        return JSONResponse(
+            error_body("bad_json", "The body is not JSON.", "Send a JSON object; see /docs."), 400
+        )
     where = ".".join(str(part) for part in first["loc"][1:]) or "body"
     problem = re.sub(r"^\w+ error, ", "", first["msg"])
     message = f"The field `{where}` is wrong: {problem[:1].lower()}{problem[1:]}."
@@ -292,7 +299,7 @@ def _events(
                 yield f"data: {event}\n\n" if data_only else event
         except DossierError as error:
             yield on_error(error)
-        except Exception:  # noqa: BLE001 - the status is sent: the log and an event are the only ways left to tell
+        except Exception:
             log.exception("An answer broke off.")
             yield on_error(None)
 
@@ -321,32 +328,6 @@ def _stream_error(error: DossierError | None) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------------------------------------- serving
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """The socket to serve on, taken before anything slow is done. Raises PortError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-        sock.listen(128)
-    except OSError as error:
-        sock.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortError(
-                f"The port {port} is in use already.", "Choose another: `dossier serve --port 7861` (0 takes any)."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise PortError(f"The port {port} may not be used.", "Choose one above 1023 with `--port`.") from error
-        raise PortError(
-            f"The address {host} cannot be served on ({error.strerror}).", "Check `--host`; 127.0.0.1 is this machine."
-        ) from error
-    return sock
-
-
-class PortError(DossierError):
-    code = "port"
 
 
 def serve(settings: Settings, sock: socket.socket, ready: Callable[[str], None]) -> None:
