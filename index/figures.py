@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal
 
 Kind = Literal["amount", "year", "percent", "money", "ordinal"]
@@ -146,7 +146,8 @@ _NUMBER = re.compile(
 _WORD = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)?(?:-[^\W\d_]+)*")
 
 
-def figures(text: str, language: str = "en") -> list[Figure]:
+@lru_cache(maxsize=20_000)
+def figures(text: str, language: str = "en") -> tuple[Figure, ...]:
     """Every figure in `text`, in order, not overlapping. Dates (see `moments`) are left to `moments`, but for
     their years, which are figures of kind `year`. Unknown languages are read with the international forms."""
     dates = moments(text, language)
@@ -163,7 +164,7 @@ def figures(text: str, language: str = "en") -> list[Figure]:
         for m in dates
         if m.year and not any(f.start < m.end and m.start < f.end for f in found)
     ]
-    return sorted(found, key=lambda f: f.start)
+    return tuple(sorted(found, key=lambda f: f.start))
 
 
 def _digits(
@@ -341,7 +342,8 @@ def _moment_re(language: str) -> re.Pattern[str]:
     )
 
 
-def moments(text: str, language: str = "en") -> list[Moment]:
+@lru_cache(maxsize=20_000)
+def moments(text: str, language: str = "en") -> tuple[Moment, ...]:
     """Every calendar date written out in `text` (with a month at least); months by their CLDR names."""
     months = _months(language)
     found = []
@@ -366,7 +368,7 @@ def moments(text: str, language: str = "en") -> list[Moment]:
         # "may" and "march" are months only where English capitalises them mid-sentence
         if lone and (word.group().lower() not in ("may", "march") or (word.group()[0].isupper() and word.start() > 0)):
             found.append(Moment(None, number, None, word.start(), word.end()))
-    return sorted(found, key=lambda f: f.start)
+    return tuple(sorted(found, key=lambda f: f.start))
 
 
 # --------------------------------------------------------------------------------------------- countries
@@ -414,6 +416,35 @@ def territories(text: str, language: str = "en") -> set[str]:
                     found.add(code)
                     break
     return found
+
+
+_DEMONYM = (
+    r"(?:\w{0,3}?(?:iska?t?|ska?t?|ians?|ans?|ese|ish|eans?|ines?|isch\w*|sch\w*|er|an[oa]s?|en[oa]s?|enses?|in[oa]s?"
+    r"|ais\w*|ois\w*|ien\w*|ien|i|er(?:in)?|are|ar|are?n|arna))?"
+)
+
+
+@cache
+def _territory_re(language: str, code: str) -> re.Pattern[str]:
+    names = {n for lang in {language, "en"} for n, c in _territories(lang).items() if c == code}
+    names |= {n for n, c in _ALWAYS.items() if c == code}
+    parts = []
+    for name in sorted(names):
+        parts.append(re.escape(name) + r"s?")
+        if " " not in name and len(name) >= 4:
+            root = name[: -1 if len(name) < 6 else -2]
+            parts.append(re.escape(root) + _DEMONYM if len(root) > 3 else re.escape(root) + _DEMONYM[:-1])
+    return re.compile(rf"(?<!\w)(?:{'|'.join(parts) or '(?!)'})(?!\w)", re.I)
+
+
+def names_territory(text: str, language: str, code: str) -> bool:
+    """Whether a country or region is named in `text`, or an adjective that looks made from its name is (Chinese,
+    kinesisk, chilenos)."""
+    if code == "US" and re.search(r"(?<!\w)(?:US|U\.S\.?|USA|America\w*|amerikan\w*|estadounidens\w*|Washington)(?!\w)", text):
+        return True
+    if code == "419" and re.search(r"\b(?:latin|latein|latino)\W?am[eé]r\w+", text, re.I):
+        return True
+    return bool(_territory_re(language, code).search(text))
 
 
 def fold(word: str) -> str:

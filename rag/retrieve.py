@@ -17,6 +17,7 @@ a few passages of one story, an optional LlamaIndex reranker.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from llama_index.core.schema import TextNode
 
 _SENTENCE_SHARE = 0.5  # of the dense score; the rest is the whole passage's
-_COVERAGE = (0.1, 0.5)  # how much missing words weigh, and the share of words that is neither good nor bad
+_COVERAGE = (0.05, 0.6)  # how much missing words weigh, and the share of words that is neither good nor bad
+_WORDS_FLOOR = 1.0  # a passage with all of the question's words is lifted by the full weight, others by their share
 _DATE_LIFT = 0.06
 _LATEST_LIFT = 0.08
 _SHRINK = 8.0  # a language's mean weighs as much as this many passages' worth of the general one
@@ -54,6 +56,15 @@ class _Candidate:
     sentences: Vector
     origin: dict[str, float] = field(default_factory=dict)
     score: float = 0.0
+
+
+@dataclass(slots=True)
+class _Pool:
+    """One language's candidates. most_words: the BM25 of a passage that has every term of the question once."""
+
+    language: str
+    candidates: list[_Candidate]
+    most_words: float
 
 
 def search(
@@ -101,7 +112,7 @@ def rank(
         for code in languages
         if allowed is None or allowed.get(code)
     ]
-    pools = [pool for pool in pools if pool]
+    pools = [pool for pool in pools if pool.candidates]
     match settings.mode:
         case "fair":
             scale = Scale(languages)
@@ -110,9 +121,9 @@ def rank(
         case "fusion":
             _fuse(pools)
         case "dense" | "words":
-            for candidate in (c for pool in pools for c in pool):
+            for candidate in (c for pool in pools for c in pool.candidates):
                 candidate.score = candidate.origin.get(settings.mode, 0.0)
-    candidates = sorted((c for pool in pools for c in pool), key=lambda c: (-c.score, c.id))
+    candidates = sorted((c for pool in pools for c in pool.candidates), key=lambda c: (-c.score, c.id))
     if settings.mode == "words":
         candidates = [c for c in candidates if c.score > 0]
     return _present(candidates, asked, archive, settings, most)
@@ -152,11 +163,11 @@ def _unit(vectors: Vector) -> Vector:
 
 def _pool(
     asked: Question, vector: Vector, archive: Archive, language: str, count: int, allowed: list[str] | None
-) -> list[_Candidate]:
+) -> _Pool:
     """One language's candidates: the nearest by vector and the best by words, with what was found of each."""
     catalogue = archive.catalogue
-    weights = _word_weights(asked, language, archive)
-    match = _expression(weights, language, asked.language)
+    found = _words_of(asked, language, archive)
+    match = _expression(found, language, asked.language)
     words: dict[str, float] = {}
     if allowed is None:
         dense = dict(archive.nearest(language, vector, count))
@@ -169,16 +180,17 @@ def _pool(
             deep = catalogue.search_words(language, match, max(count, 20 * count if len(inside) > count else count))
             words = {i: score for i, score in deep if i in inside}
     vectors = catalogue.passage_vectors({*dense, *words})
-    return [
+    candidates = [
         _Candidate(
             i, language, passage, sentences,
             {"dense": round(dense.get(i, float(passage @ vector)), 4), "words": round(words.get(i, 0.0), 4)},
         )
         for i, (passage, sentences) in sorted(vectors.items())
     ]  # fmt: skip
+    return _Pool(language, candidates, _most_words(found, archive))
 
 
-def _word_weights(asked: Question, language: str, archive: Archive) -> list[str]:
+def _words_of(asked: Question, language: str, archive: Archive) -> list[str]:
     """The question's terms that can stand in this language's passages, rarest first."""
     shared = [t for t in terms(asked.standalone, asked.language) if t[:2] in ("x_", "n_", "t_")]
     own = [f"{language}_{stem_}" for stem_ in asked.terms] if language == asked.language else []
@@ -187,6 +199,13 @@ def _word_weights(asked: Question, language: str, archive: Archive) -> list[str]
     found = list(dict.fromkeys(own + shared + tried))
     frequency = archive.frequencies(found)
     return sorted((t for t in found if frequency.get(t) or t in own), key=lambda t: frequency.get(t, 0))[:_MOST_WORDS]
+
+
+def _most_words(found: Iterable[str], archive: Archive) -> float:
+    total = sum(language.passages for language in archive.languages.values())
+    frequency = archive.frequencies(found)
+    # FTS5's BM25: idf floored, and a term met once in a passage of mean length counts its idf
+    return sum(max(math.log((total - n + 0.5) / (n + 0.5)), 1e-6) for n in frequency.values())
 
 
 def _expression(found: Iterable[str], language: str, asked_in: str) -> str:
@@ -199,30 +218,35 @@ def _expression(found: Iterable[str], language: str, asked_in: str) -> str:
 
 
 def _judge(
-    pool: list[_Candidate], asked: Question, vector: Vector, scale: Scale, lexical_weight: float
+    pool: _Pool, asked: Question, vector: Vector, scale: Scale, lexical_weight: float
 ) -> None:
     """Score one language's candidates on their own scale (see the module's account)."""
-    language = pool[0].language
+    language, candidates = pool.language, pool.candidates
     question = scale.question(vector)
-    dense = scale.passages(np.stack([c.passage for c in pool]), language) @ question
+    dense = scale.passages(np.stack([c.passage for c in candidates]), language) @ question
     best_sentence = np.array(
         [
             float((scale.sentences(c.sentences, language) @ question).max()) if len(c.sentences) else float(d)
-            for c, d in zip(pool, dense, strict=True)
+            for c, d in zip(candidates, dense, strict=True)
         ]
     )
     fair = (1 - _SENTENCE_SHARE) * dense + _SENTENCE_SHARE * best_sentence
-    words = np.array([c.origin["words"] for c in pool])
-    lifted = fair + (lexical_weight * words / words.max() if words.max() > 0 else 0.0)
+    words = np.array([c.origin["words"] for c in candidates])
+    share = words / max(words.max(), _WORDS_FLOOR * pool.most_words, 1e-9)
+    lifted = fair + lexical_weight * share
     scores = lifted - lifted.max() + fair.max()
-    for c, f, s in zip(pool, fair, scores, strict=True):
+    if language == asked.language and pool.most_words:
+        weight, fair_share = _COVERAGE
+        best = words[int(lifted.argmax())] / pool.most_words
+        scores += weight * (min(best, 1.0) - fair_share)
+    for c, f, s in zip(candidates, fair, scores, strict=True):
         c.origin["fair"] = round(float(f), 4)
         c.score = float(s)
 
 
-def _fuse(pools: list[list[_Candidate]]) -> None:
+def _fuse(pools: list[_Pool]) -> None:
     """Plain reciprocal rank fusion (Cormack et al. 2009) over all languages, for comparison."""
-    everyone = [c for pool in pools for c in pool]
+    everyone = [c for pool in pools for c in pool.candidates]
     for key in ("dense", "words"):
         ranked = sorted((c for c in everyone if c.origin[key] > 0), key=lambda c: -c.origin[key])
         for place, candidate in enumerate(ranked, 1):

@@ -1,0 +1,374 @@
+"""The sentences of the passages found, judged against the question: how well each may answer it, and what of the
+question it leaves without support.
+
+A sentence is described by a few numbers that can be shown and explained (`Features`), and judged by two small logistic
+models over them whose coefficients stand in `rag/weights.json`, made by `python -m evals.fit` from question sets:
+`sentence` (is this the sentence that answers?) and `answer` (do the articles answer at all?).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from difflib import SequenceMatcher
+from functools import cache, lru_cache
+from importlib import resources
+
+import numpy as np
+
+from index.archive import Archive
+from index.catalogue import Vector, days
+from index.figures import Figure, figures, fold, moments, names_territory
+from index.nouns import Article
+from index.words import stem, stop_stems
+from rag.nouns import Hit
+from rag.question import Question
+from rag.retrieve import Scale
+
+_REASON = re.compile(
+    r"\b(because|due to|owing to|since|as a result|thanks to|in order to|so that|aims? to|after|driven by|amid|for fear|reason"
+    r"|eftersom|därför|på grund av|till följd av|tack vare|för att|orsak\w*|skäl\w*|sedan|efter"
+    r"|weil|wegen|aufgrund|da|um zu|damit|grund|infolge|nachdem"
+    r"|porque|debido a|por|a causa de|gracias a|para|ya que|tras|motivo|car|parce que|en raison|afin|grâce à)\b",
+    re.I,
+)
+_SPEECH = re.compile(
+    r"\b(sa(?:id|ys|ying)|told|according to|argu\w+|call(?:ed|s)|added|announced?|promised|declared|stress\w*|warn\w*|writes?|wrote"
+    r"|sade|säger|sa|enligt|uppger|berätta\w*|meddela\w*|uttala\w*|lova\w*|menar|hävda\w*|anser|skriver|betona\w*|varna\w*|kalla\w*"
+    r"|sagte|sagt|laut|erklärte\w*|betonte|warnte|kündigte|zufolge|schreibt"
+    r"|dijo|afirm\w+|según|declar\w+|anunci\w+|asegur\w+|señal\w+|explic\w+|advirti\w+|dit|selon|déclar\w+|affirm\w+)\b",
+    re.I,
+)
+_CLOSELY = 16
+_TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What is known of a sentence as an answer; every number about 0 to 1.
+
+    meaning: cosine with the question, both freed of their language. passage: the passage's own fair score.
+    words: share of the question's words (by rarity) in the sentence; 0 across languages. around: the same for the
+    passage. kind: 1 when it holds the kind of thing asked for, 0 when not, 0.5 when nothing particular is asked.
+    names, years, figures: share of those asked for that the sentence, or what stands around it, has (1 when none is
+    asked for). other_year: 1 when it speaks of other years only. foreign: 1 across languages. lead: 1 for the first
+    sentence of an article, falling. fresh: something besides what the question said is in it.
+    """
+
+    meaning: float
+    passage: float
+    words: float
+    around: float
+    kind: float
+    names: float
+    years: float
+    figures: float
+    other_year: float
+    foreign: float
+    lead: float
+    fresh: float
+    foreign_meaning: float
+
+
+NAMES = tuple(f.name for f in fields(Features))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence that may answer. vector: of unit length, freed of its language; missing: what of the question neither
+    it nor its surroundings have, in the question's own words."""
+
+    hit: Hit
+    article: Article
+    start: int
+    end: int
+    text: str
+    vector: Vector
+    features: Features
+    score: float
+    missing: tuple[str, ...]
+
+
+def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive: Archive) -> list[Candidate]:
+    """Every sentence of the hits, best first. vector: the question's, float32 [d]."""
+    catalogue = archive.catalogue
+    articles = catalogue.articles_by_id({h.passage.article_id for h in hits})
+    stored = catalogue.passage_vectors([h.passage.id for h in hits])
+    scale = Scale(archive.languages)
+    asked = scale.question(vector)
+    rarity = _rarity(question, archive)
+    rough: list[tuple[float, Hit, Article, int, int, Vector, float]] = []
+    for hit in hits:
+        article = articles.get(hit.passage.article_id)
+        if article is None or hit.passage.id not in stored:
+            continue
+        language = hit.passage.language
+        vectors = scale.sentences(stored[hit.passage.id][1], language)
+        for (start, end), sentence in zip(hit.passage.sentences, vectors, strict=False):
+            text = article.text[start:end]
+            if not _says_something(text):
+                continue
+            meaning = float(sentence @ asked)
+            shared = len(_stems(text, language) & set(rarity)) / (len(rarity) or 1)
+            first = meaning + 0.4 * shared + 0.5 * hit.score
+            rough.append((first, hit, article, start, end, sentence, meaning))
+    # reading figures and names takes longer than all before: only sentences with a chance are looked at closely
+    rough.sort(key=lambda r: -r[0])
+    found = []
+    for _, hit, article, start, end, sentence, meaning in rough[:_CLOSELY]:
+        text = article.text[start:end]
+        features, missing = describe(question, text, article, hit, meaning, rarity, start)
+        score = judge("sentence", asdict(features))
+        found.append(Candidate(hit, article, start, end, text, sentence, features, score, missing))
+    return sorted(found, key=lambda c: (-c.score, c.article.source, c.start))
+
+
+def describe(
+    question: Question,
+    text: str,
+    article: Article,
+    hit: Hit,
+    meaning: float,
+    rarity: Mapping[str, float],
+    start: int,
+) -> tuple[Features, tuple[str, ...]]:
+    """A sentence's features, and what of the question it misses. rarity: the question's terms and their idf."""
+    language = hit.passage.language
+    same = language == question.language
+    passage = hit.passage.text
+    own, passage_terms = _stems(text, language), _stems(passage, language)
+    total = sum(rarity.values()) or 1.0
+    said = figures(text, language)
+    years, other_year, years_missing = _years(question, text, said, article, passage, language)
+    named, names_missing = _names(question, text, passage, article, language)
+    counted, figures_missing = _asked_figures(question, said, passage, language)
+    features = Features(
+        meaning=meaning,
+        passage=hit.origin.get("fair", 0.0),
+        words=sum(rarity[t] for t in rarity if t in own) / total if same else 0.0,
+        around=sum(rarity[t] for t in rarity if t in passage_terms) / total if same else 0.0,
+        kind=_has_kind(question, text, said, language),
+        names=named,
+        years=years,
+        figures=counted,
+        other_year=other_year,
+        foreign=0.0 if same else 1.0,
+        lead=1.0 / (1 + max(0, start - article.body) / 300),
+        fresh=min(1.0, len(own - set(rarity)) / 6),
+        foreign_meaning=0.0 if same else meaning,
+    )
+    return features, tuple(years_missing + names_missing + figures_missing)
+
+
+@cache
+def weights() -> dict[str, dict[str, float]]:
+    text = resources.files("rag").joinpath("weights.json").read_text(encoding="utf-8")
+    loaded: dict[str, dict[str, float]] = json.loads(text)
+    return loaded
+
+
+def judge(model: str, features: Mapping[str, float]) -> float:
+    """Probability by a logistic model of `rag/weights.json`: 1 / (1 + exp(-(bias + sum of weight x feature)))."""
+    coefficients = weights()[model]
+    z = coefficients["bias"] + sum(w * features[name] for name, w in coefficients.items() if name != "bias")
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, z))))
+
+
+def _says_something(text: str) -> bool:
+    """Bylines, headings in capitals and scraps are no evidence."""
+    return len(re.findall(r"\w+", text)) >= 4
+
+
+def _rarity(question: Question, archive: Archive) -> dict[str, float]:
+    """The question's terms and how rare each is in the index (idf)."""
+    keys = {t: f"{question.language}_{t}" for t in question.terms}
+    frequency = archive.frequencies(keys.values())
+    known = archive.languages.get(question.language)
+    total = known.passages if known else 1
+    return {t: math.log(1 + (total + 0.5) / (frequency[k] + 0.5)) for t, k in keys.items()}
+
+
+@lru_cache(maxsize=20_000)
+def _stems(text: str, language: str) -> frozenset[str]:
+    return frozenset(stem(w, language) for w in re.findall(r"[^\W\d_][\w’'.-]*", text)) - stop_stems(language)
+
+
+def _years(
+    question: Question, text: str, said: Sequence[Figure], article: Article, passage: str, language: str
+) -> tuple[float, float, list[str]]:
+    asked = question.years
+    if not asked:
+        return 1.0, 0.0, []
+    here = {int(f.value) for f in said if f.kind == "year"}
+    around = {int(f.value) for f in figures(passage, language) if f.kind == "year"}
+    span = days(article.published)
+    published = set(range(span[0].year, span[1].year + 1)) if span else set()
+    relative = _relative_to(article, text)
+    got = {y for y in asked if y in here or y in relative}
+    near = {y for y in asked - got if y in published and not here}
+    nearby = {y for y in asked - got - near if y in around or y in published}
+    other = bool(here) and not (here & asked) and not near
+    share = (len(got) + 0.9 * len(near) + (0.3 if here else 0.6) * len(nearby)) / len(asked)
+    return share, float(other), [str(y) for y in sorted(asked - got - near - nearby)]
+
+
+def _relative_to(article: Article, text: str) -> set[int]:
+    span = days(article.published)
+    if not span:
+        return set()
+    years = set()
+    if re.search(r"\b(last year|förra året|i fjol|letzte[sn] jahr|vergangene[ns] jahr|vorjahr|año pasado|l'an dernier|l'année dernière)\b", text, re.I):
+        years.add(span[0].year - 1)
+    if re.search(r"\b(this year|i år|dieses jahr|este año|cette année)\b", text, re.I):
+        years.add(span[0].year)
+    return years
+
+
+def _names(
+    question: Question, text: str, passage: str, article: Article, language: str
+) -> tuple[float, list[str]]:
+    asked = [n for n in question.names if not _is_country(n, question)]
+    missing = []
+    score = 0.0
+    about = " ".join(filter(None, (article.title, article.publisher, article.author)))
+    for name in asked:
+        if has_name(text, name):
+            score += 1
+        elif has_name(passage, name) or has_name(about, name):
+            score += 0.8
+        elif has_name(article.text, name):
+            score += 0.5
+        else:
+            missing.append(name)
+    for code in question.countries:
+        if names_territory(text, language, code):
+            score += 1
+        elif names_territory(passage, language, code):
+            score += 0.8
+        elif names_territory(article.text[article.body :], language, code):
+            score += 0.5
+        else:
+            missing.append(_country_word(question, code))
+    total = len(asked) + len(question.countries)
+    return (score / total if total else 1.0), missing
+
+
+def _is_country(name: str, question: Question) -> bool:
+    return any(names_territory(name, question.language, code) for code in question.countries)
+
+
+def _country_word(question: Question, code: str) -> str:
+    for word in re.findall(r"[\w’'.-]*\w", question.standalone):
+        if names_territory(word, question.language, code):
+            return re.sub(r"[’']s$", "", word)
+    return code
+
+
+def has_name(text: str, name: str) -> bool:
+    """Whether a folded name stands in a text, in that or a neighbouring spelling (Genève, Geneva; Munoz, Muñoz)."""
+    words = _folded_words(text)
+    if name in words:
+        return True
+    if len(name) < 4:
+        return False
+    for word in words:
+        if abs(len(word) - len(name)) <= 4 and word[:3] == name[:3]:
+            if word.startswith(name) or name.startswith(word) and len(word) >= 4:
+                return True
+            if SequenceMatcher(None, word, name).ratio() >= 0.8:
+                return True
+    return False
+
+
+@lru_cache(maxsize=20_000)
+def _folded_words(text: str) -> frozenset[str]:
+    return frozenset(fold(re.sub(r"[’']s?$", "", w)) for w in re.findall(r"[^\W\d_][\w’'-]*", text))
+
+
+def _asked_figures(
+    question: Question, said: Sequence[Figure], passage: str, language: str
+) -> tuple[float, list[str]]:
+    asked = [f for f in question.figures if f.kind != "ordinal" and f.digits]
+    if not asked:
+        return 1.0, []
+    here = {round(f.value, 6) for f in said}
+    around = {round(f.value, 6) for f in figures(passage, language)}
+    got = sum(1.0 if round(f.value, 6) in here else 0.7 if round(f.value, 6) in around else 0.0 for f in asked)
+    lost = [question.standalone[f.start : f.end] for f in asked if round(f.value, 6) not in here | around]
+    return got / len(asked), lost
+
+
+def _has_kind(question: Question, text: str, said: Sequence[Figure], language: str) -> float:
+    """Whether a sentence holds the kind of thing asked for."""
+    given = {(round(f.value, 6), f.kind) for f in question.figures}
+    new = [f for f in said if (round(f.value, 6), f.kind) not in given]
+    match question.wanted:
+        case "amount":
+            units = _asked_units(question)
+            plain = [f for f in new if f.kind in ("money", "percent", "amount") and (f.digits or f.unit or f.value >= 1000)]
+            if units:
+                return 1.0 if any(f.unit in units for f in plain) else 0.3 if plain else 0.0
+            return 1.0 if any(f.unit or f.value >= 1000 for f in plain) else 0.6 if plain else 0.0
+        case "count":
+            counted = [f for f in new if f.kind == "amount" and f.unit not in _TIME_UNITS]
+            return 1.0 if counted else 0.3 if any(f.kind == "percent" for f in new) else 0.0
+        case "share":
+            return 1.0 if any(f.unit == "%" for f in new) else 0.0
+        case "duration":
+            return 1.0 if any(f.unit in _TIME_UNITS for f in new) else 0.3 if any(f.kind == "year" for f in new) else 0.0
+        case "date":
+            if any(int(f.value) not in question.years for f in new if f.kind == "year") or moments(text, language):
+                return 1.0
+            return 0.4 if _WEEKDAY.search(text) else 0.0
+        case "person":
+            people = [n for n in _name_words(text) if fold(n) not in question.names]
+            return (0.7 + 0.3 * bool(_SPEECH.search(text))) if people else 0.0
+        case "place":
+            return 1.0 if [n for n in _name_words(text) if fold(n) not in question.names] else 0.0
+        case "reason":
+            return 1.0 if _REASON.search(text) else 0.2
+    return 0.5
+
+
+_WEEKDAY = re.compile(
+    r"\b(mon|tues|wednes|thurs|fri|satur|sun)day|\b(mån|tis|ons|tors|fre|lör|sön)dag|\b(montag|dienstag|mittwoch|donnerstag"
+    r"|freitag|samstag|sonntag|lunes|martes|miércoles|jueves|viernes|sábado|domingo)",
+    re.I,
+)
+
+
+def _asked_units(question: Question) -> set[str]:
+    """Units that the question names: "in yuan", "hur många ton"."""
+    units = set()
+    for word in re.findall(r"[\w%$€£-]+", question.standalone):
+        probe = figures(f"5 {word}", question.language)
+        if probe and probe[0].unit:
+            units.add(probe[0].unit)
+    return units
+
+
+def _name_words(text: str) -> list[str]:
+    """Capitalised words that do not open the sentence."""
+    return [m.group() for m in re.finditer(r"(?<=[\w,;:”\"’)–-]\s)[A-ZÅÄÖÉÜÁÍÓÚÑÇ][\w’'-]+", text)]
+
+
+def answer_features(question: Question, ranked: Sequence[Candidate]) -> dict[str, float]:
+    """What tells whether the articles answer at all: the best sentence's features, its lead, and what is missing."""
+    if not ranked:
+        return {name: 0.0 for name in (*NAMES, "score", "margin", "missing", "terms")}
+    best = ranked[0]
+    others = [c.score for c in ranked[1:] if c.article.story != best.article.story]
+    return asdict(best.features) | {
+        "score": best.score,
+        "margin": best.score - max(others, default=0.0),
+        "missing": min(1.0, len(best.missing) / 2),
+        "terms": min(1.0, len(question.terms) / 8),
+    }
+
+
+def similar(a: Candidate, b: Candidate) -> float:
+    """Cosine of two sentences' meanings, across languages."""
+    return float(np.dot(a.vector, b.vector))
