@@ -109,7 +109,7 @@ def _width() -> int:
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
 
 
-class _Day(click.ParamType):
+class _Day(click.ParamType[Any]):
     """A year, month or day, ISO. Becomes the (first, last) day it covers."""
 
     name = "date"
@@ -239,7 +239,7 @@ def _summary(done: IndexReport) -> str:
 @_filter_options
 @_as_json
 @click.pass_obj
-def search(run: Run, question: str, limit: int | None, explain: bool, as_json: bool, **given: Any) -> None:
+def search(run: Run, /, question: str, limit: int | None, explain: bool, as_json: bool, **given: Any) -> None:
     """Show the passages found for a QUESTION (- reads it from stdin)."""
     filters = _filters(given)
     from rag.retrieve import search as find
@@ -268,7 +268,7 @@ def _hit(hit: Any, names: dict[str, str]) -> dict[str, Any]:
 @_filter_options
 @_as_json
 @click.pass_obj
-def ask(run: Run, question: str, as_json: bool, **given: Any) -> None:
+def ask(run: Run, /, question: str, as_json: bool, **given: Any) -> None:
     """Answer a QUESTION (- reads it from stdin)."""
     filters = _filters(given)
     from rag.answer import ask as answer_to
@@ -286,7 +286,7 @@ def ask(run: Run, question: str, as_json: bool, **given: Any) -> None:
 @_filter_options
 @_as_json
 @click.pass_obj
-def verify(run: Run, file: Iterable[str], as_json: bool, **given: Any) -> None:
+def verify(run: Run, /, file: Iterable[str], as_json: bool, **given: Any) -> None:
     """Check a draft, sentence by sentence, against the articles. FILE may be - for stdin."""
     filters = _filters(given)
     try:
@@ -329,11 +329,12 @@ def serve(run: Run, host: str | None, port: int | None) -> None:
 
 
 def _index_first(settings: Settings) -> None:
-    from index.catalogue import current
+    from index.catalogue import Catalogue, current
     from index.sync import index as bring_in_step
     from ui.progress import progress
 
-    if current(settings.data_dir) is None:
+    path = current(settings.data_dir)
+    if path is None or not Catalogue(path).counts()[0]:
         click.echo("Nothing is indexed yet: indexing first.", err=True)
         click.echo(_summary(bring_in_step(settings, progress=progress(False), wait=600)), err=True)
 

@@ -1,4 +1,4 @@
-"""`/v1/chat/completions`: Dossier for any client that speaks OpenAI's protocol. Sources go along as plain text."""
+"""`/v1/chat/completions`: Dossier for clients of OpenAI's protocol, sources as plain text."""
 
 from __future__ import annotations
 

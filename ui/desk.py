@@ -1,4 +1,4 @@
-"""What page and endpoint share: the calls into `rag`, the answers lately given, verdicts on them, counters."""
+"""What page and endpoint share: calls into `rag`, answers lately given, verdicts on them, counters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the endpoint takes and gives: request forms with their limits, and shapes that are no noun of a lower room."""
+"""What the endpoint takes and gives: forms with their limits, shapes that are no noun of a lower room."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class ArticlesQuery(FiltersForm):
 
 
 class FeedbackForm(_Form):
-    """A verdict on an answer. Question and answer may be sent along; else they are looked up by `answer_id`."""
+    """A verdict on an answer. Question and answer may be sent along, or are looked up by `answer_id`."""
 
     answer_id: str = Field(min_length=1, max_length=100)
     verdict: Literal["up", "down"]

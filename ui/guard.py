@@ -20,8 +20,8 @@ _KEYED = ("/api/", "/v1/", "/metrics")
 _LIMITED = ("/api/", "/v1/", "/gradio_api/queue/join", "/login")
 # the page has nothing to upload, and shows no files of the server
 _CLOSED = ("/gradio_api/upload", "/gradio_api/proxy=", "/gradio_api/file=", "/gradio_api/stream/")
-# Gradio's page compiles its templates in the browser ('unsafe-eval') and carries inline scripts and styles; no
-# host but our own is ever asked
+# Gradio's page compiles its templates in the browser ('unsafe-eval') and carries inline scripts and styles;
+# no host but our own is ever asked
 _POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:;"

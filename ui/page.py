@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _ANY = "any"
 _TURNS_KEPT = 50
+_EMPTY = "Nothing is indexed yet. Run `dossier index FOLDER` with the folder that holds your articles."
 _EXAMPLES = (
     "What did the first phase of the port of Chancay cost?",
     "Who called protectionism repudiated in Santiago?",
@@ -85,18 +86,17 @@ def _blocks(desk: Desk) -> Any:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     with gr.Blocks(title="Dossier", analytics_enabled=False, fill_width=True) as blocks:
         turns = gr.State([])
-        with gr.Sidebar(label="Limit to", open=False, width=280):
-            gr.HTML('<h2 class="panel">Limit to</h2>')
-            fields = [
-                gr.Dropdown(label="Language", filterable=False),
-                gr.Dropdown(label="Publisher"),
-                gr.Dropdown(label="Genre", filterable=False),
-                gr.Textbox(label="Published from", placeholder="2018 or 2018-01-31", max_lines=1),
-                gr.Textbox(label="Published until", placeholder="2026", max_lines=1),
-                gr.Textbox(label="File", placeholder="2018/* or *.md", max_lines=1),
-            ]
         with gr.Column(elem_id="desk"):
             masthead = gr.HTML()
+            with gr.Accordion("Limit to", open=False, elem_id="limits"):
+                fields = [
+                    gr.Dropdown(label="Language", filterable=False),
+                    gr.Dropdown(label="Publisher"),
+                    gr.Dropdown(label="Genre", filterable=False),
+                    gr.Textbox(label="Published from", placeholder="2018 or 2018-01-31", max_lines=1),
+                    gr.Textbox(label="Published until", placeholder="2026", max_lines=1),
+                    gr.Textbox(label="File", placeholder="2018/* or *.md", max_lines=1),
+                ]
             talk = gr.HTML(elem_id="talk", js_on_load=script, apply_default_css=False)
             box = gr.Textbox(
                 elem_id="question",
@@ -116,6 +116,8 @@ def _blocks(desk: Desk) -> Any:
                 held = desk.holdings()
             except DossierError as error:
                 return [render.masthead(0, [], None), render.problem(str(error)), *[gr.skip()] * 3]
+            if not held.articles:
+                return [render.masthead(0, [], None), render.problem(_EMPTY), *[gr.skip()] * 3]
             examples = _EXAMPLES if held.folders == [str(SAMPLES)] else held.titles
             named = [(render.language_name(code), code) for code in held.languages]
             return [
@@ -135,8 +137,8 @@ def _blocks(desk: Desk) -> Any:
             struck = desk.settings.answer.unsupported == "strike"
             earlier = before[-_TURNS_KEPT:]
             turn = Turn(question.strip(), limits=_in_words(*limits), struck=struck)
-            for turn in _steps(desk, turn, earlier, limits):
-                now = [*earlier, turn]
+            for step in _steps(desk, turn, earlier, limits):
+                now = [*earlier, step]
                 yield render.conversation(now), now, ""
 
         def example(event: gr.EventData, before: list[Turn], *limits: str | None) -> Iterator[Any]:

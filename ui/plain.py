@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import calendar
 import textwrap
 from collections.abc import Iterable, Sequence
 
 from rag.nouns import Answer, Citation, Hit, Statement
 
 SOURCES = "Sources:"
-_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 
 
 def day(published: str | None, basis: str = "stated") -> str:
@@ -18,7 +18,7 @@ def day(published: str | None, basis: str = "stated") -> str:
     parts = published.split("-")
     words = [parts[0]]
     if len(parts) > 1 and parts[1].isdigit() and 1 <= int(parts[1]) <= 12:
-        words.insert(0, _MONTHS[int(parts[1]) - 1])
+        words.insert(0, calendar.month_name[int(parts[1])])
         if len(parts) > 2:
             words.insert(0, parts[2].lstrip("0"))
     return " ".join(words) + (" (inferred)" if basis == "inferred" else "")
@@ -97,9 +97,7 @@ def found(hits: Sequence[Hit], names: dict[str, str], width: int, explain: bool)
     blocks = []
     for rank, hit in enumerate(hits, 1):
         p = hit.passage
-        lines = [
-            f"{rank}. {hit.score:.3f}  {names.get(p.article_id, p.article_id)}  {p.start}-{p.end}  {p.language}"
-        ]
+        lines = [f"{rank}. {hit.score:.3f}  {names[p.article_id]}  {p.start}-{p.end}  {p.language}"]
         if explain:
             lines.append("   " + "  ".join(f"{stage} {value:.3f}" for stage, value in hit.origin.items()))
         if hit.also_in:

@@ -1,4 +1,4 @@
-"""How a run of `dossier index` is followed: a bar on a terminal, plain lines in a log, nothing with `--json`."""
+"""Following a run of `dossier index`: a bar on a terminal, lines in a log, nothing with `--json`."""
 
 from __future__ import annotations
 

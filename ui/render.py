@@ -1,6 +1,7 @@
 """Answers and articles as HTML. The one place where text becomes markup: every string goes through `_esc`.
 
-Article text, questions and model output are data: nothing in them is read as HTML, Markdown, a link or a template.
+Article text, questions and model output are data: nothing in them is read as HTML, Markdown, a link or a
+template.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.nouns import Article
-from rag.nouns import Answer, Citation, Statement
+from rag.nouns import Answer, Citation, Statement, Support
 from ui import plain
 
 _SHOWN = 30_000  # characters of a long article shown on each side of the quote
 _LANGUAGES = {
-    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "es": "Spanish",
-    "fi": "Finnish", "fr": "French", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian", "it": "Italian",
-    "ja": "Japanese", "ko": "Korean", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
-    "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese",
-    "zh": "Chinese", "und": "language unknown",
+    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
+    "es": "Spanish", "fi": "Finnish", "fr": "French", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian",
+    "it": "Italian", "ja": "Japanese", "ko": "Korean", "nl": "Dutch", "no": "Norwegian", "pl": "Polish",
+    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "tr": "Turkish",
+    "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese", "und": "language unknown",
 }  # fmt: skip
 
 _THUMB = (
@@ -66,10 +67,7 @@ def masthead(articles: int, languages: Sequence[str], years: tuple[str, str] | N
 def conversation(turns: Sequence[Turn], examples: Sequence[str] = ()) -> str:
     """All turns, or example questions before the first."""
     if not turns:
-        buttons = "".join(
-            f'<li><button type="button" class="example" data-act="example" data-question="{_esc(q)}">{_esc(q)}</button></li>'
-            for q in examples
-        )
+        buttons = "".join(f"<li>{_button('example', _esc(q), 'example', question=q)}</li>" for q in examples)
         return f'<div class="start"><p>Ask about the articles, for example:</p><ul>{buttons}</ul></div>'
     body = "".join(_turn(turn) for turn in turns)
     return f'<div class="talk" role="log" aria-live="polite" aria-label="Questions and answers">{body}</div>'
@@ -90,8 +88,8 @@ def reader(article: Article, start: int, end: int) -> str:
     title = article.title or article.source
     return (
         f'<aside class="reader" aria-label="Article: {_esc(title)}">'
-        '<button type="button" class="close" data-act="close" aria-label="Close the article">✕</button>'
-        f'<p class="kicker">{_esc(article.publisher or "Publisher unknown")}{_labels(article.genre)}</p>'
+        f"{_button('close', '✕', 'close', 'Close the article')}"
+        f"{_kicker(article)}"
         f'<h2 lang="{_esc(article.language)}">{_esc(title)}</h2>'
         f'<p class="byline">{_byline(article)}</p>'
         f'{cut_before}<div class="text" lang="{_esc(article.language)}">{text}</div>{cut_after}'
@@ -132,17 +130,17 @@ def _answer(answer: Answer, turn: Turn) -> str:
         lines = [line for line in answer.text.splitlines() if line.strip()]
         first, rest = (lines[0], lines[1:]) if lines else ("", [])
         more = "".join(f'<p class="note">{_esc(line)}</p>' for line in rest)
-        parts.append(
-            f'<div class="answer absent" lang="{_esc(answer.language)}"><p class="said">{_esc(first)}</p>{more}</div>'
-        )
+        said = f'<p class="said">{_esc(first)}</p>{more}'
+        parts.append(f'<div class="answer absent" lang="{_esc(answer.language)}">{said}</div>')
     if answer.citations:
-        parts.append(
-            f'<section class="sources"><h3>Sources</h3><ol>{_sources(answer.citations)}</ol></section>'
-        )
+        told = {_flat(s.text) for s in shown}
+        listed = "".join(_source(c, quote=_flat(c.quote) not in told) for c in answer.citations)
+        parts.append(f'<section class="sources"><h3>Sources</h3><ol>{listed}</ol></section>')
     if answer.nearest:
+        listed = "".join(_source(c, quote=True) for c in answer.nearest)
         parts.append(
             '<details class="nearest" open><summary>Nearest passages, not an answer</summary>'
-            f"<ol>{_sources(answer.nearest)}</ol></details>"
+            f"<ol>{listed}</ol></details>"
         )
     parts.append(_foot(answer, kinds, turn.verdict))
     return "".join(parts)
@@ -167,26 +165,23 @@ def _statement(statement: Statement, citations: Sequence[Citation], badge: bool,
 def _mark(number: int, citation: Citation | None) -> str:
     if citation is None:
         return f'<span class="mark">{number}</span>'
-    title = _esc(f"Source {number}: {plain.source_line(citation)}")
-    return f'<button type="button" class="mark" {_opens(citation)} title="{title}" aria-label="{title}">{number}</button>'
+    return _open(citation, str(number), "mark", f"Source {number}: {plain.source_line(citation)}")
 
 
-def _sources(citations: Sequence[Citation]) -> str:
-    return "".join(_source(c) for c in citations)
-
-
-def _source(citation: Citation) -> str:
+def _source(citation: Citation, quote: bool) -> str:
+    """quote: whether to repeat the words, which a quoting answer has just shown."""
     c = citation
+    words = f'<blockquote lang="{_esc(c.language)}">{_esc(c.quote)}</blockquote>' if quote else ""
     also = f'<p class="also">Also in {_esc(", ".join(c.also_in))}</p>' if c.also_in else ""
     return (
-        f'<li value="{c.number}"><p class="kicker">{_esc(c.publisher or "Publisher unknown")}{_labels(c.genre)}</p>'
-        f'<button type="button" class="title" {_opens(c)} lang="{_esc(c.language)}">{_esc(c.title or c.source)}</button>'
+        f'<li value="{int(c.number)}">{_kicker(c)}'
+        f'<span lang="{_esc(c.language)}">{_open(c, _esc(c.title or c.source), "title")}</span>'
         f'<p class="byline">{_byline(c)}</p>'
-        f'<blockquote lang="{_esc(c.language)}">{_esc(c.quote)}</blockquote>{also}</li>'
+        f"{words}{also}</li>"
     )
 
 
-def _foot(answer: Answer, kinds: set[str], verdict: str) -> str:
+def _foot(answer: Answer, kinds: set[Support], verdict: str) -> str:
     says = {
         frozenset({"quoted"}): ("quoted", "Quoted word for word"),
         frozenset({"supported"}): ("supported", "Checked against its sources"),
@@ -198,27 +193,31 @@ def _foot(answer: Answer, kinds: set[str], verdict: str) -> str:
         if answer.mode == "write" and answer.model
         else ""
     )
-    buttons = (
-        f'<button type="button" data-act="copy" data-text="{_esc(plain.completion(answer))}">Copy</button>'
-        + _thumb(answer, "up", "Good answer", verdict)
-        + _thumb(answer, "down", "Bad answer", verdict)
-    )
+    buttons = _button("copy", "Copy", text=plain.completion(answer))
+    for given, label in (("up", "Good answer"), ("down", "Bad answer")):
+        pressed = "true" if given == verdict else "false"
+        thumb = _button("feedback", _THUMB, "", label, answer=answer.id, verdict=given)
+        buttons += thumb.replace("<button", f'<button aria-pressed="{pressed}"', 1)
     thanks = '<span class="thanks" role="status">Thank you, noted.</span>' if verdict else ""
     return f'<footer class="acts">{badge}{model}<span class="buttons">{thanks}{buttons}</span></footer>'
 
 
-def _thumb(answer: Answer, verdict: str, label: str, given: str) -> str:
-    return (
-        f'<button type="button" data-act="feedback" data-answer="{_esc(answer.id)}" data-verdict="{verdict}"'
-        f' aria-pressed="{"true" if given == verdict else "false"}" aria-label="{label}" title="{label}">{_THUMB}</button>'
-    )
+def _open(citation: Citation, inner: str, css: str, label: str = "") -> str:
+    c = citation
+    return _button("open", inner, css, label, article=c.article_id, start=str(c.start), end=str(c.end))
 
 
-def _opens(citation: Citation) -> str:
-    return (
-        f'data-act="open" data-article="{_esc(citation.article_id)}"'
-        f' data-start="{int(citation.start)}" data-end="{int(citation.end)}"'
-    )
+def _button(act: str, inner: str, css: str = "", label: str = "", **data: str) -> str:
+    """inner: markup. What the button does and with what stands in data- attributes, read by `page.js`."""
+    attributes = {"class": css, "title": label, "aria-label": label}
+    attributes |= {"data-act": act} | {f"data-{name}": value for name, value in data.items()}
+    written = "".join(f' {name}="{_esc(value)}"' for name, value in attributes.items() if value)
+    return f'<button type="button"{written}>{inner}</button>'
+
+
+def _kicker(of: Article | Citation) -> str:
+    label = ' <span class="badge opinion">opinion</span>' if of.genre == "opinion" else ""
+    return f'<p class="kicker">{_esc(of.publisher or "Publisher unknown")}{label}</p>'
 
 
 def _byline(of: Article | Citation) -> str:
@@ -226,8 +225,8 @@ def _byline(of: Article | Citation) -> str:
     return " · ".join(_esc(part) for part in parts if part)
 
 
-def _labels(genre: str) -> str:
-    return ' <span class="badge opinion">opinion</span>' if genre == "opinion" else ""
+def _flat(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _esc(text: str) -> str:

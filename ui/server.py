@@ -88,8 +88,8 @@ def _add_endpoint(app: FastAPI, desk: Desk) -> None:
     # plain `def`: FastAPI runs these in its thread pool, since answering computes
     @app.post("/api/v1/ask", response_model=Answer, tags=["questions"])
     def ask(form: AskForm) -> Any:
-        """The answer with its citations; with `stream`, server-sent events: `statement` for each checked sentence
-        ({statement, citations}), then `answer` with all of it, or `error`."""
+        """The answer with its citations. With `stream`, server-sent events: `statement` for each checked
+        sentence ({statement, citations}), then `answer` with all of it, or `error`."""
         history, filters = pairs(form.history), form.filters.filters()
         if not form.stream:
             return desk.ask(form.question, history, filters)
@@ -146,7 +146,7 @@ def _add_endpoint(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/v1/chat/completions", tags=["OpenAI-compatible"])
     def chat_completions(form: completions.CompletionForm) -> Any:
-        """The last message is the question; sources follow the answer as text and, in full, in `citations`."""
+        """The last message is the question; sources follow as text and, in full, in `citations`."""
         try:
             question = form.question()
         except PydanticCustomError as error:

@@ -10,7 +10,7 @@ from index.settings import Settings
 
 
 def describe(settings: Settings, *, check: bool, repair: bool, settings_too: bool) -> dict[str, Any]:
-    """With `check`, `problems` lists what is wrong; with `repair` it lists what is still wrong after mending."""
+    """With `check`, `problems` lists what is wrong; with `repair`, what is still wrong after mending."""
     found: dict[str, Any] = {"data_dir": str(settings.data_dir.absolute()), "indexed": False, "unread": []}
     found["answers"] = f"written by {settings.llm.model}" if settings.llm.model else "quoted"
     if path := current(settings.data_dir):
