@@ -1,0 +1,149 @@
+"""The quoting answer: the sentences of the articles that answer, word for word, and nothing else.
+
+Which sentences: the best one; then others, up to the setting, that answer nearly as well and add something: another
+part of the question, another year's or another source's figure. Copies of one wire story are one source. When the
+chosen sentences come from articles of different dates and give different figures, the newest comes first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from index.archive import Archive
+from index.figures import figures, moments
+from index.nouns import Article
+from rag.evidence import Candidate, similar
+from rag.nouns import Citation, Statement
+from rag.phrases import say, shown_date
+from rag.question import Question
+from rag.speaker import speaker
+
+_NEARLY = 0.45  # a further sentence must reach this share of the best one's score
+_SAME = 0.92  # sentences closer in meaning than this say the same
+
+
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """statements and citations belong together one to one; missing: the parts of the question nothing answers."""
+
+    statements: tuple[Statement, ...]
+    citations: tuple[Citation, ...]
+    missing: tuple[str, ...]
+    differ: bool
+
+
+def quote(
+    question: Question, ranked: Sequence[Candidate], by_part: Sequence[tuple[str, Sequence[Candidate]]], archive: Archive, most: int
+) -> Quoted:
+    """ranked: sentences for the whole question, best first; by_part: (part, its sentences) of a two-part question."""
+    chosen, missing = _choose(ranked, by_part, most)
+    differ = _differ(question, chosen)
+    if differ or question.latest:
+        chosen.sort(key=lambda c: c.article.published or "", reverse=True)
+    citations = tuple(cite(c.article, c.start, c.end, n, archive) for n, c in enumerate(chosen, 1))
+    statements = tuple(
+        Statement(
+            text=" ".join(c.text.split()),
+            citations=(n,),
+            support="quoted",
+            lead_in=lead_in(c.article, c.start, c.end, question.language),
+            as_of=as_of(c.article, c.text),
+        )
+        for n, c in enumerate(chosen, 1)
+    )
+    return Quoted(statements, citations, tuple(missing), differ)
+
+
+def _choose(
+    ranked: Sequence[Candidate], by_part: Sequence[tuple[str, Sequence[Candidate]]], most: int
+) -> tuple[list[Candidate], list[str]]:
+    chosen: list[Candidate] = []
+    missing = []
+    for part, found in by_part:
+        best = next((c for c in found if c.features.kind >= 0.5 or c.features.kind == 0.5), None)
+        if best is None or best.score < 0.15:
+            missing.append(part)
+        elif not _said(best, chosen):
+            chosen.append(best)
+    if not chosen and ranked:
+        chosen.append(ranked[0])
+    top = max((c.score for c in chosen), default=0.0)
+    for candidate in ranked:
+        if len(chosen) >= most or candidate.score < _NEARLY * top:
+            break
+        if not _said(candidate, chosen):
+            chosen.append(candidate)
+    return chosen[:most], missing
+
+
+def _said(candidate: Candidate, chosen: Sequence[Candidate]) -> bool:
+    """Whether a chosen sentence says the same already."""
+    mine = set(re.findall(r"\w+", candidate.text.lower()))
+    for other in chosen:
+        theirs = set(re.findall(r"\w+", other.text.lower()))
+        shared = len(mine & theirs) / max(1, min(len(mine), len(theirs)))
+        if candidate is other or shared > 0.75:
+            return True
+        if candidate.article.story == other.article.story and candidate.article.id != other.article.id and shared > 0.5:
+            return True
+        numbers = {f.value for f in figures(candidate.text, candidate.hit.passage.language)}
+        known = {f.value for f in figures(other.text, other.hit.passage.language)}
+        if similar(candidate, other) > _SAME and numbers <= known:
+            return True
+    return False
+
+
+def _differ(question: Question, chosen: Sequence[Candidate]) -> bool:
+    """Whether the chosen sentences, of different stories, give different figures for what was asked."""
+    if question.wanted not in ("amount", "count", "share", "duration", "date") or len({c.article.story for c in chosen}) < 2:
+        return False
+    told = [{(f.value, f.unit) for f in figures(c.text, c.hit.passage.language) if f.kind != "ordinal"} for c in chosen]
+    return any(a and b and not a & b for a in told for b in told)
+
+
+def cite(article: Article, start: int, end: int, number: int, archive: Archive) -> Citation:
+    """A citation of article.text[start:end]."""
+    copies = [a.source for a in archive.catalogue.copies(article.story) if a.id != article.id]
+    return Citation(
+        number=number,
+        article_id=article.id,
+        source=article.source,
+        quote=article.text[start:end],
+        start=start,
+        end=end,
+        title=article.title,
+        publisher=article.publisher,
+        author=article.author,
+        published=article.published,
+        published_basis=article.published_basis,
+        language=article.language,
+        genre=article.genre,
+        also_in=tuple(copies),
+    )
+
+
+def lead_in(article: Article, start: int, end: int, language: str) -> str:
+    """Who and when, from what is known: "Reuters, January 2018, Chinese Foreign Minister Wang Yi"."""
+    said_by = speaker(article.text, start, end, article.language)
+    text = article.text[start:end]
+    # a speaker whom the sentence itself names is not said twice
+    if said_by and said_by.split()[-1] in text:
+        said_by = None
+    who = article.publisher or article.author or article.title or article.source
+    if article.genre == "opinion":
+        who = f"{who} ({say('opinion', language)}{', ' + article.author if article.author and article.author != who else ''})"
+    when = shown_date(article.published, language) or say("undated", language)
+    return ", ".join(filter(None, (who, when, said_by)))
+
+
+def as_of(article: Article, text: str) -> str | None:
+    """When a sentence is true of, or was said: the one date it names itself, or else the article's."""
+    dates = {m.iso() for m in moments(text, article.language) if m.year}
+    years = {f"{int(f.value)}" for f in figures(text, article.language) if f.kind == "year"}
+    if len(dates) == 1 and len(years) <= 1:
+        return dates.pop()
+    if len(years) == 1:
+        return years.pop()
+    return article.published
