@@ -1,7 +1,7 @@
 """Prompt templates: one file `NAME.md` each in this folder, read by name.
 
-A placeholder is written `$name` or `${name}`, a dollar sign `$$`. Braces mean nothing, and what is filled in is not
-looked at again, so article text may hold either.
+A placeholder is written `$name` or `${name}`, a dollar sign `$$`. Braces mean nothing, and what is filled in
+is not looked at again, so article text may hold either.
 """
 
 from __future__ import annotations
@@ -27,12 +27,18 @@ def load(name: str, placeholders: Set[str], folder: Path | None = None) -> Templ
     try:
         template = Template(source.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The prompt {source} cannot be read: {error}.", "Give a text file in UTF-8.") from error
+        raise SettingsError(
+            f"The prompt {source} cannot be read: {error}.", "Give a text file in UTF-8."
+        ) from error
     if not template.is_valid():
-        raise SettingsError(f"The prompt {source} has a `$` that begins no placeholder.", "Write a dollar sign as `$$`.")
+        raise SettingsError(
+            f"The prompt {source} has a `$` that begins no placeholder.", "Write a dollar sign as `$$`."
+        )
     found = set(template.get_identifiers())
     if missing := placeholders - found:
-        raise SettingsError(f"The prompt {source} lacks {_named(missing)}.", "Put it where its text is to stand.")
+        raise SettingsError(
+            f"The prompt {source} lacks {_named(missing)}.", "Put it where its text is to stand."
+        )
     if unknown := found - placeholders:
         raise SettingsError(
             f"The prompt {source} asks for {_named(unknown)}, which nothing fills.",

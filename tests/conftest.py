@@ -52,9 +52,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
 
 @pytest.fixture(scope="session")
 def model_server() -> Iterator[str]:
-    """Base URL of an OpenAI-compatible server: llama.cpp with a 135M model, which follows its prompt at best loosely.
+    """Base URL of an OpenAI-compatible server: llama.cpp with a 135M model.
 
-    It is there for the protocol (streaming, token counts, errors), not for what it says.
+    It is there for the protocol (streaming, token counts, errors); what it says is mostly wrong.
     """
     import xllamacpp
 

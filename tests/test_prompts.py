@@ -29,14 +29,14 @@ def test_fills_in_text_with_braces_and_dollars(tmp_path: Path) -> None:
     ],
 )
 def test_says_which_file_and_placeholder_is_wrong(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(SettingsError, match="trial.md") as raised:
+    with pytest.raises(SettingsError, match=r"trial\.md") as raised:
         prompts.load("trial", {"passages"}, write(tmp_path, text))
     assert says in raised.value.message
 
 
 def test_says_which_file_is_missing_or_not_text(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="trial.md"):
+    with pytest.raises(SettingsError, match=r"trial\.md"):
         prompts.load("trial", set(), tmp_path)
     (tmp_path / "trial.md").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(SettingsError, match="trial.md"):
+    with pytest.raises(SettingsError, match=r"trial\.md"):
         prompts.load("trial", set(), tmp_path)
