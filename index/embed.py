@@ -43,9 +43,14 @@ class PassageEmbedder(BaseEmbedding):
         return self._encoder.embed_query(text)
 
     def embed_passages(
-        self, texts: Sequence[str], spans: Sequence[Spans], progress: Progress | None = None
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Spans],
+        progress: Progress | None = None,
+        *,
+        late: bool = False,
     ) -> list[Embedded]:
-        return self._encoder.embed_passages(texts, spans, progress)
+        return self._encoder.embed_passages(texts, spans, progress, late=late)
 
     def _get_query_embedding(self, query: str) -> list[float]:
         return [*map(float, self.embed_query(query))]

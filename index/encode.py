@@ -51,10 +51,18 @@ class Encoder(Protocol):
         """float32 [d], unit length. Raises EmbeddingError."""
 
     def embed_passages(
-        self, texts: Sequence[str], spans: Sequence[Spans], progress: Progress | None = None
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Spans],
+        progress: Progress | None = None,
+        *,
+        late: bool = False,
     ) -> list[Embedded]:
         """One Embedded per text. spans: for each text the (start, end) of its sentences, in characters.
 
+        Sentences are embedded as texts of their own, which doubles the work. `late` takes them out of the
+        passage's own run instead (late chunking), where the encoder sees token vectors: free, as good at
+        telling a passage's sentences apart as a word index in the question's language, much worse in others.
         progress is called with the number of texts done since it was called last. Raises EmbeddingError.
         """
 
@@ -127,21 +135,22 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def embed_apart(
-    embed: Callable[[list[str]], np.ndarray],
+    embed: Callable[[list[str]], tuple[np.ndarray, Sequence[int]]],
     texts: Sequence[str],
     spans: Sequence[Spans],
     progress: Progress | None,
 ) -> list[Embedded]:
-    """Passages and each of their sentences as texts of their own, for encoders that give no token vectors."""
+    """Passages and each of their sentences as texts of their own. embed: texts -> vectors, tokens of each."""
     made = []
     for first in range(0, len(texts), APART_BATCH):
         batch = texts[first : first + APART_BATCH]
         places = spans[first : first + APART_BATCH]
         sentences = [text[start:end] for text, some in zip(batch, places, strict=True) for start, end in some]
-        vectors = embed([*batch, *sentences])
+        vectors, tokens = embed([*batch, *sentences])
         ends = itertools.accumulate(map(len, places), initial=len(batch))
-        for vector, (start, end) in zip(vectors, itertools.pairwise(ends), strict=False):
-            made.append(Embedded(vector, vectors[start:end]))
+        for number, (start, end) in enumerate(itertools.pairwise(ends)):
+            run = tokens[number] + sum(tokens[start:end])
+            made.append(Embedded(vectors[number], vectors[start:end], run))
         if progress:
             progress(len(batch))
     return made
@@ -166,12 +175,17 @@ class ServerEncoder:
         return vector
 
     def embed_passages(
-        self, texts: Sequence[str], spans: Sequence[Spans], progress: Progress | None = None
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Spans],
+        progress: Progress | None = None,
+        *,
+        late: bool = False,
     ) -> list[Embedded]:
         return embed_apart(self._embed_passages, texts, spans, progress)
 
-    def _embed_passages(self, texts: list[str]) -> np.ndarray:
-        return self._embed([self._passage_prefix + text for text in texts])
+    def _embed_passages(self, texts: list[str]) -> tuple[np.ndarray, Sequence[int]]:
+        return self._embed([self._passage_prefix + text for text in texts]), [0] * len(texts)
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         """float32 [n, d]."""

