@@ -1,23 +1,26 @@
 """The catalogue: SQLite, the truth that everything else can be rebuilt from.
 
-Articles, their passages, the word index (FTS5) and the vectors, content-addressed by the passage's text, so that a
-passage that moves, comes back or stands in two files is embedded once. Chroma holds a copy of the vectors; the column
-`passages.in_chroma` and the table `gone` say what that copy still lacks or has too much of, so that a run killed
-between the two is finished by the next.
+Articles, their passages, the word index (FTS5) and the vectors, content-addressed by the passage's text, so
+that a passage that moves or stands in two files is embedded once. Chroma holds a copy of the vectors; the
+column `passages.in_chroma` and the table `gone` say what that copy still lacks or has too much of, so that a
+run killed between the two is finished by the next. `loose` names vectors that perhaps nothing points at any
+more.
 
-Readers see the state before a running transaction (WAL). Every change of one file is one transaction.
+Every change of one file is one transaction. Readers see the state before a running one (WAL).
 """
 
 from __future__ import annotations
 
 import fnmatch
 import hashlib
+import itertools
 import json
+import logging
 import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -32,6 +35,8 @@ from index.nouns import Article, Filters, Passage, Unread
 
 Vector = NDArray[np.float32]
 
+log = logging.getLogger(__name__)
+
 SCHEMA_VERSION = "1"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -39,10 +44,12 @@ CREATE TABLE folders (path TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE files (
     folder TEXT NOT NULL, path TEXT NOT NULL, hash TEXT NOT NULL, reason TEXT,
     PRIMARY KEY (folder, path)) WITHOUT ROWID;
+CREATE TABLE aside (folder TEXT NOT NULL, source TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE articles (
-    rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, folder TEXT NOT NULL, path TEXT NOT NULL, source TEXT NOT NULL,
-    title TEXT, publisher TEXT, author TEXT, published TEXT, published_basis TEXT NOT NULL, language TEXT NOT NULL,
-    genre TEXT NOT NULL, story TEXT NOT NULL, body INTEGER NOT NULL, text TEXT NOT NULL, signature BLOB);
+    rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, folder TEXT NOT NULL, path TEXT NOT NULL,
+    source TEXT NOT NULL, title TEXT, publisher TEXT, author TEXT, published TEXT,
+    published_basis TEXT NOT NULL, language TEXT NOT NULL, genre TEXT NOT NULL, story TEXT NOT NULL,
+    body INTEGER NOT NULL, text TEXT NOT NULL, signature BLOB);
 CREATE INDEX articles_file ON articles (folder, path);
 CREATE INDEX articles_story ON articles (story);
 CREATE TABLE passages (
@@ -51,17 +58,21 @@ CREATE TABLE passages (
     vector TEXT NOT NULL, in_chroma INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX passages_article ON passages (article);
 CREATE INDEX passages_vector ON passages (vector);
+CREATE INDEX passages_language ON passages (language);
 CREATE INDEX passages_waiting ON passages (in_chroma) WHERE in_chroma = 0;
 CREATE TABLE vectors (hash TEXT PRIMARY KEY, passage BLOB NOT NULL, sentences BLOB NOT NULL);
-CREATE TABLE gone (id TEXT PRIMARY KEY, language TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE loose (hash TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE gone (id TEXT NOT NULL, language TEXT NOT NULL, PRIMARY KEY (id, language)) WITHOUT ROWID;
 CREATE TABLE languages (language TEXT PRIMARY KEY, articles INTEGER NOT NULL, passages INTEGER NOT NULL,
-    mean BLOB NOT NULL, sentence_mean BLOB NOT NULL) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5 (language, terms, detail=column,
-    tokenize="unicode61 remove_diacritics 0 tokenchars '_.+-'");
+    sentences INTEGER NOT NULL, total BLOB NOT NULL, sentence_total BLOB NOT NULL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5 (language, terms, detail=column, tokenize="ascii tokenchars '_.+-'");
 """
 _ARTICLE = (
-    "id, folder, source, text, title, publisher, author, published, published_basis, language, genre, story, body"
+    "id, folder, source, text, title, publisher, author, published, published_basis, language, genre, story,"
+    " body"
 )
+_HEADER = _ARTICLE.replace("text", "''", 1)
+_MANY = 5000  # values or rows handled at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +105,35 @@ def vector_key(text: str, sentences: Sequence[tuple[int, int]], start: int, fing
 
 
 def current(data_dir: Path) -> Path | None:
-    """The catalogue file in use: the file `current` names it, so that a rebuilt one takes over in one step."""
+    """The catalogue in use: the file `current` names it, so that a rebuilt one takes over in one step."""
     try:
         name = (data_dir / "current").read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StorageError(
-            f"The data directory {data_dir} cannot be read ({error.strerror}).", "Check DOSSIER_DATA_DIR and its rights."
+            f"The data directory {data_dir} cannot be read ({error.strerror}).",
+            "Check DOSSIER_DATA_DIR and its rights.",
         ) from error
     path = data_dir / name
     return path if path.is_file() else None
 
 
-def create(data_dir: Path) -> Path:
-    """A new, empty catalogue beside the one in use. `take_over` puts it to use."""
+def create(data_dir: Path, embedder: str) -> Path:
+    """A new, empty catalogue for vectors of this embedder, beside the one in use until `take_over`."""
     token = secrets.token_hex(4)
     path = data_dir / f"catalogue-{token}.sqlite"
+    meta = {"schema": SCHEMA_VERSION, "name": f"dossier-{token}", "embedder": embedder, "settled": "0"}
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.executescript(_SCHEMA)
-        db.executemany("INSERT INTO meta VALUES (?, ?)", [("schema", SCHEMA_VERSION), ("name", f"dossier-{token}")])
-        db.close()
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(f"BEGIN; {_SCHEMA}")
+            db.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            db.execute("COMMIT")
+        finally:
+            db.close()
     except (sqlite3.DatabaseError, OSError) as error:
         raise StorageError(
             f"The data directory {data_dir} cannot be written to ({error}).",
@@ -126,20 +142,53 @@ def create(data_dir: Path) -> Path:
     return path
 
 
-def take_over(data_dir: Path, path: Path) -> None:
-    """Make `path` the catalogue in use, and remove every other."""
+def unfinished(data_dir: Path, embedder: str) -> Path | None:
+    """A catalogue that a rebuild with this embedder was killed over, to go on with."""
+    used = current(data_dir)
+    for path in data_dir.glob("catalogue-*.sqlite"):
+        if path == used:
+            continue
+        catalogue = Catalogue(path)
+        try:
+            if catalogue.get("embedder") == embedder:
+                return path
+        except IndexError_:  # killed while it was made, or of another version
+            continue
+        finally:
+            catalogue.close()
+    return None
+
+
+def folders_of(path: Path) -> list[str]:
+    """The folders a catalogue indexes, whatever version wrote it; none when it cannot be read."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            return [row[0] for row in db.execute("SELECT path FROM folders ORDER BY path")]
+        finally:
+            db.close()
+    except sqlite3.DatabaseError as error:
+        log.warning("The catalogue %s cannot be read (%s).", path, error)
+        return []
+
+
+def take_over(data_dir: Path, path: Path) -> list[str]:
+    """Make `path` the catalogue in use and remove every other. Returns the names of their indexes."""
     aside = data_dir / "current.new"
+    replaced = set()
     try:
         aside.write_text(path.name, encoding="utf-8")
         os.replace(aside, data_dir / "current")
         for other in data_dir.glob("catalogue-*.sqlite*"):
             if not other.name.startswith(path.name):
                 other.unlink(missing_ok=True)
+                replaced.add("dossier-" + other.name[len("catalogue-") :].partition(".")[0])
     except OSError as error:
         raise StorageError(
             f"The data directory {data_dir} cannot be written to ({error.strerror}).",
             "Check its rights and the space left.",
         ) from error
+    return sorted(replaced)
 
 
 class Catalogue:
@@ -170,16 +219,21 @@ class Catalogue:
             self._local.connection = None
 
     def _connect(self) -> sqlite3.Connection:
+        address = f"{self.path.absolute().as_uri()}?mode=rw"
         try:
-            db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", uri=True, timeout=30, isolation_level=None)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.execute("PRAGMA foreign_keys = ON")
-            version = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+            db = sqlite3.connect(address, uri=True, timeout=30, isolation_level=None)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                version = db.execute("SELECT value FROM meta WHERE key = 'schema'").fetchone()
+            except sqlite3.DatabaseError:
+                db.close()
+                raise
         except sqlite3.DatabaseError as error:
             raise StorageError(
                 f"The catalogue {self.path} cannot be opened ({error}).",
-                "Check the data directory's rights and space; if the file is damaged, remove it and run `dossier index`.",
+                "Check the data directory's rights and space; a damaged file is made again by "
+                "`dossier index --rebuild`.",
             ) from error
         if version is None or version[0] != SCHEMA_VERSION:
             db.close()
@@ -188,6 +242,23 @@ class Catalogue:
                 "Run `dossier index --rebuild`.",
             )
         return db
+
+    def _rows(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        db = self.db
+        try:
+            return db.execute(query, parameters).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise StorageError(
+                f"The catalogue {self.path} cannot be read ({error}).",
+                "`dossier status --check` says what is damaged; `dossier index --rebuild` makes it again.",
+            ) from error
+
+    def _many(self, select: str, values: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
+        """Run `select ... IN` over any number of values."""
+        listed = list(values)
+        for i in range(0, len(listed), _MANY):
+            part = json.dumps(listed[i : i + _MANY])
+            yield from self._rows(f"{select} (SELECT value FROM json_each(?))", (part,))
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -203,216 +274,216 @@ class Catalogue:
             if isinstance(error, sqlite3.Error):
                 raise StorageError(
                     f"The catalogue cannot be written ({error}).",
-                    "Free some disk space or check its rights, then run `dossier index` again; nothing was lost.",
+                    "Check the disk's space and the data directory's rights, then run `dossier index` again; "
+                    "nothing was lost.",
                 ) from error
             raise
 
     # -------------------------------------------------------------------------------------------- settings
 
     def get(self, key: str) -> str | None:
-        row = self.db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else None
-
-    def put(self, key: str, value: str) -> None:
-        with self.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        rows = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return str(rows[0][0]) if rows else None
 
     def add_folder(self, path: str) -> None:
-        with self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO folders VALUES (?)", (path,))
+        if path not in self.folders():
+            with self.transaction() as db:
+                db.execute("INSERT INTO folders VALUES (?)", (path,))
 
     def remove_folder(self, path: str) -> None:
-        """The folder itself; its files are removed one by one."""
+        """The folder itself; its files are removed one by one before."""
         with self.transaction() as db:
             db.execute("DELETE FROM folders WHERE path = ?", (path,))
+            db.execute("DELETE FROM aside WHERE folder = ?", (path,))
 
     def generation(self) -> int:
-        """Grows with every change of the index, so that a serving process sees that it must look again."""
+        """Grows when a serving process should look again, see `publish`."""
         return int(self.get("generation") or 0)
+
+    def settled(self) -> bool:
+        """Whether the last run came to its end: stories grouped, Chroma in step."""
+        return self.get("settled") == "1"
 
     # --------------------------------------------------------------------------------------------- writing
 
     def write_file(
         self, folder: str, path: str, file_hash: str, prepared: Sequence[Prepared], reason: str | None = None
     ) -> None:
-        """Replace all that is known of one file, in one transaction. `reason`: why it could not be read (wholly)."""
+        """Replace all that is known of one file, in one transaction. reason: why it was not read (wholly).
+
+        The vectors of its passages must be stored already.
+        """
         with self.transaction() as db:
             self._forget(db, folder, path)
             db.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (folder, path, file_hash, reason))
-            for item in prepared:
-                a = item.article
-                cursor = db.execute(
-                    "INSERT INTO articles (id, folder, path, source, title, publisher, author, published,"
-                    " published_basis, language, genre, story, body, text, signature)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (a.id, a.folder, path, a.source, a.title, a.publisher, a.author, a.published, a.published_basis,
-                     a.language, a.genre, a.story or a.id, a.body, a.text, item.signature),
-                )  # fmt: skip
-                article = cursor.lastrowid
-                for passage, terms, vector in zip(item.passages, item.terms, item.vectors, strict=True):
-                    row = db.execute(
-                        'INSERT INTO passages (id, article, start, "end", sentences, language, vector)'
-                        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                        (passage.id, article, passage.start, passage.end, json.dumps(passage.sentences),
-                         passage.language, vector),
-                    ).lastrowid  # fmt: skip
-                    db.execute(
-                        "INSERT INTO words (rowid, language, terms) VALUES (?, ?, ?)",
-                        (row, passage.language, " ".join(terms)),
-                    )
-                    db.execute("DELETE FROM gone WHERE id = ? AND language = ?", (passage.id, passage.language))
-            self._touch(db)
+            rows = [_insert(db, path, item) for item in prepared]
+            _tally(db, rows, +1)
 
     def remove_file(self, folder: str, path: str) -> None:
         with self.transaction() as db:
             self._forget(db, folder, path)
             db.execute("DELETE FROM files WHERE folder = ? AND path = ?", (folder, path))
-            self._touch(db)
 
     @staticmethod
     def _forget(db: sqlite3.Connection, folder: str, path: str) -> None:
-        old = "SELECT rowid FROM articles WHERE folder = ? AND path = ?"
-        db.execute(
-            f"INSERT OR REPLACE INTO gone SELECT id, language FROM passages WHERE article IN ({old})", (folder, path)
-        )
-        db.execute(
-            f"DELETE FROM words WHERE rowid IN (SELECT rowid FROM passages WHERE article IN ({old}))", (folder, path)
-        )
-        db.execute(f"DELETE FROM passages WHERE article IN ({old})", (folder, path))
-        db.execute("DELETE FROM articles WHERE folder = ? AND path = ?", (folder, path))
-
-    @staticmethod
-    def _touch(db: sqlite3.Connection) -> None:
-        db.execute(
-            "INSERT INTO meta VALUES ('generation', '1')"
-            " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-        )
+        _unsettle(db)
+        articles = db.execute(
+            "SELECT rowid FROM articles WHERE folder = ? AND path = ?", (folder, path)
+        ).fetchall()
+        rows = [row[0] for row in articles]
+        _tally(db, rows, -1)
+        for row in rows:
+            db.execute(
+                "INSERT OR IGNORE INTO gone SELECT id, language FROM passages WHERE article = ?", (row,)
+            )
+            db.execute("INSERT OR IGNORE INTO loose SELECT vector FROM passages WHERE article = ?", (row,))
+            db.execute(
+                "DELETE FROM words WHERE rowid IN (SELECT rowid FROM passages WHERE article = ?)", (row,)
+            )
+            db.execute("DELETE FROM passages WHERE article = ?", (row,))
+            db.execute("DELETE FROM articles WHERE rowid = ?", (row,))
 
     def store_vectors(self, vectors: Iterable[tuple[str, Vector, Vector]]) -> None:
-        """(key, passage [d], sentences [k, d]) each, kept as 16-bit floats."""
+        """(key, passage [d], sentences [k, d]) each, of unit length, kept as 16-bit floats."""
+        rows = [(key, _pack(passage), _pack(sentences)) for key, passage, sentences in vectors]
         with self.transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
-                [(key, _pack(passage), _pack(sentences)) for key, passage, sentences in vectors],
-            )
+            _unsettle(db)
+            db.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+            db.executemany("INSERT OR IGNORE INTO loose VALUES (?)", [(row[0],) for row in rows])
 
     def stored_vectors(self, keys: Iterable[str]) -> set[str]:
         return {row[0] for row in self._many("SELECT hash FROM vectors WHERE hash IN", keys)}
 
-    def settle(self) -> None:
-        """After a run: each language's mean, and no vectors that nothing points at."""
-        with self.transaction() as db:
-            db.execute("DELETE FROM vectors WHERE hash NOT IN (SELECT vector FROM passages)")
-            db.execute("DELETE FROM languages")
-            for language, articles, count in db.execute(
-                "SELECT language, COUNT(DISTINCT article), COUNT(*) FROM passages GROUP BY language"
-            ).fetchall():
-                passage_sum: Any = 0.0
-                sentence_sum: Any = 0.0
-                sentences = 0
-                rows = db.execute(
-                    "SELECT v.passage, v.sentences FROM passages p JOIN vectors v ON v.hash = p.vector"
-                    " WHERE p.language = ? ORDER BY p.id",
-                    (language,),
-                )
-                while batch := rows.fetchmany(4096):
-                    part = np.stack([_unpack(row[0]) for row in batch])
-                    cut = _unpack(b"".join(row[1] for row in batch)).reshape(-1, part.shape[1])
-                    passage_sum = passage_sum + part.sum(axis=0, dtype=np.float64)
-                    sentence_sum = sentence_sum + cut.sum(axis=0, dtype=np.float64)
-                    sentences += len(cut)
-                means = [(passage_sum / count), sentence_sum / max(sentences, 1)]
-                db.execute(
-                    "INSERT INTO languages VALUES (?, ?, ?, ?, ?)",
-                    (language, articles, count, *(m.astype(np.float32).tobytes() for m in means)),
-                )
-            self._touch(db)
+    def set_aside(self, folder: str, unread: Sequence[Unread]) -> None:
+        """What of a folder was not looked into, and why: links, large files, metadata that do not parse."""
+        now = sorted((u.source, u.reason) for u in unread)
+        if now != self._rows(
+            "SELECT source, reason FROM aside WHERE folder = ? ORDER BY source, reason", (folder,)
+        ):
+            with self.transaction() as db:
+                db.execute("DELETE FROM aside WHERE folder = ?", (folder,))
+                db.executemany("INSERT INTO aside VALUES (?, ?, ?)", [(folder, *row) for row in now])
 
-    def set_stories(self, stories: dict[str, str]) -> None:
+    def set_stories(self, stories: Mapping[str, str]) -> None:
         """Article id -> story id, where it changed."""
+        known = dict(self._rows("SELECT id, story FROM articles"))
+        changed = [(story, article) for article, story in stories.items() if known.get(article) != story]
+        if changed:
+            with self.transaction() as db:
+                db.executemany("UPDATE articles SET story = ? WHERE id = ?", changed)
+
+    def publish(self) -> None:
+        """Have serving processes look again: what was written so far and is in Chroma."""
         with self.transaction() as db:
-            db.executemany(
-                "UPDATE articles SET story = ?1 WHERE id = ?2 AND story <> ?1", [(s, a) for a, s in stories.items()]
+            _publish(db)
+
+    def unsettle(self) -> None:
+        """Have the next run of `dossier index` bring everything in step, also when no file changed."""
+        with self.transaction() as db:
+            _unsettle(db)
+
+    def settle(self) -> None:
+        """The end of a run: vectors that nothing points at go, and readers look again."""
+        with self.transaction() as db:
+            db.execute(
+                "DELETE FROM vectors WHERE hash IN (SELECT hash FROM loose)"
+                " AND NOT EXISTS (SELECT 1 FROM passages WHERE passages.vector = vectors.hash)"
             )
-            self._touch(db)
+            db.execute("DELETE FROM loose")
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('settled', '1')")
+            _publish(db)
+
+    def recount(self) -> None:
+        """Make the languages' sums again, and have every vector looked at that nothing may point at."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM languages")
+            rows = [row[0] for row in db.execute("SELECT rowid FROM articles")]
+            for i in range(0, len(rows), 500):
+                _tally(db, rows[i : i + 500], +1)
+            db.execute("INSERT OR IGNORE INTO loose SELECT hash FROM vectors")
+            _unsettle(db)
 
     # --------------------------------------------------------------------------------------------- reading
 
     def files(self, folder: str) -> dict[str, tuple[str, str | None]]:
         """path -> (hash, why it could not be read)."""
-        rows = self.db.execute("SELECT path, hash, reason FROM files WHERE folder = ?", (folder,))
+        rows = self._rows("SELECT path, hash, reason FROM files WHERE folder = ?", (folder,))
         return {path: (file_hash, reason) for path, file_hash, reason in rows}
 
     def folders(self) -> list[str]:
-        return [row[0] for row in self.db.execute("SELECT path FROM folders ORDER BY path")]
+        return [row[0] for row in self._rows("SELECT path FROM folders ORDER BY path")]
 
     def unread(self) -> list[Unread]:
-        rows = self.db.execute("SELECT folder, path, reason FROM files WHERE reason IS NOT NULL ORDER BY folder, path")
+        """Files that could not be read, and what was set aside."""
+        rows = self._rows(
+            "SELECT folder, path, reason FROM files WHERE reason IS NOT NULL"
+            " UNION ALL SELECT folder, source, reason FROM aside ORDER BY 1, 2, 3"
+        )
         return [Unread(*row) for row in rows]
 
     def counts(self) -> tuple[int, int]:
         """(articles, passages)."""
-        row = self.db.execute("SELECT (SELECT COUNT(*) FROM articles), (SELECT COUNT(*) FROM passages)").fetchone()
+        row = self._rows("SELECT (SELECT COUNT(*) FROM articles), (SELECT COUNT(*) FROM passages)")[0]
         return int(row[0]), int(row[1])
 
     def articles(self, filters: Filters | None = None, *, text: bool = False) -> list[Article]:
         """Articles in order of folder and source; without their text unless asked for."""
-        columns = _ARTICLE if text else _ARTICLE.replace("text", "'' AS text", 1)
-        rows = self.db.execute(f"SELECT {columns} FROM articles ORDER BY folder, source")
+        rows = self._rows(f"SELECT {_ARTICLE if text else _HEADER} FROM articles ORDER BY folder, source")
         found = (Article(*row) for row in rows)
         return [a for a in found if not filters or matches(a, filters)]
 
     def article(self, article_id: str) -> Article | None:
-        row = self.db.execute(f"SELECT {_ARTICLE} FROM articles WHERE id = ?", (article_id,)).fetchone()
-        return Article(*row) if row else None
+        return self.articles_by_id([article_id]).get(article_id)
 
     def articles_by_id(self, ids: Iterable[str]) -> dict[str, Article]:
-        return {row[0]: Article(*row) for row in self._many(f"SELECT {_ARTICLE} FROM articles WHERE id IN", ids)}
+        return {
+            row[0]: Article(*row) for row in self._many(f"SELECT {_ARTICLE} FROM articles WHERE id IN", ids)
+        }
 
     def headers(self, ids: Iterable[str]) -> dict[str, Article]:
         """Articles by id, without their text."""
-        columns = _ARTICLE.replace("text", "'' AS text", 1)
-        return {row[0]: Article(*row) for row in self._many(f"SELECT {columns} FROM articles WHERE id IN", ids)}
+        return {
+            row[0]: Article(*row) for row in self._many(f"SELECT {_HEADER} FROM articles WHERE id IN", ids)
+        }
 
     def articles_of_file(self, folder: str, path: str) -> dict[str, Article]:
         """source -> article, with its text and without its story."""
-        rows = self.db.execute(f"SELECT {_ARTICLE} FROM articles WHERE folder = ? AND path = ?", (folder, path))
+        rows = self._rows(f"SELECT {_ARTICLE} FROM articles WHERE folder = ? AND path = ?", (folder, path))
         return {row[2]: replace(Article(*row), story="") for row in rows}
 
     def copies(self, story: str) -> list[Article]:
         """The articles of one story, without text."""
-        columns = _ARTICLE.replace("text", "'' AS text", 1)
-        rows = self.db.execute(f"SELECT {columns} FROM articles WHERE story = ? ORDER BY folder, source", (story,))
+        rows = self._rows(f"SELECT {_HEADER} FROM articles WHERE story = ? ORDER BY folder, source", (story,))
         return [Article(*row) for row in rows]
 
     def signatures(self) -> dict[str, bytes]:
-        return dict(self.db.execute("SELECT id, signature FROM articles ORDER BY id"))
+        return dict(self._rows("SELECT id, signature FROM articles ORDER BY id"))
 
     def languages(self) -> dict[str, Language]:
-        rows = self.db.execute("SELECT * FROM languages ORDER BY language")
+        rows = self._rows("SELECT * FROM languages ORDER BY language")
         return {
-            row[0]: Language(*row[:3], np.frombuffer(row[3], np.float32), np.frombuffer(row[4], np.float32))
-            for row in rows
+            code: Language(code, articles, passages, _mean(total, passages), _mean(sentence_total, sentences))
+            for code, articles, passages, sentences, total, sentence_total in rows
         }
 
     def passages(self, ids: Iterable[str]) -> dict[str, Passage]:
         """Passages by id; those that are no longer there are left out."""
         rows = self._many(
-            'SELECT p.id, a.id, p.start, p."end", p.language, p.sentences, a.text FROM passages p'
-            " JOIN articles a ON a.rowid = p.article WHERE p.id IN",
+            'SELECT p.id, a.id, p.start, p."end", substr(a.text, p.start + 1, p."end" - p.start), p.language,'
+            " p.sentences FROM passages p JOIN articles a ON a.rowid = p.article WHERE p.id IN",
             ids,
         )
         return {
             row[0]: Passage(
-                row[0], row[1], row[2], row[3], row[6][row[2] : row[3]], row[4],
-                tuple((s, e) for s, e in json.loads(row[5])),
+                row[0], row[1], row[2], row[3], row[4], row[5], tuple((s, e) for s, e in json.loads(row[6]))
             )
             for row in rows
-        }  # fmt: skip
+        }
 
     def passages_of(self, article_id: str) -> list[str]:
-        rows = self.db.execute(
-            "SELECT p.id FROM passages p JOIN articles a ON a.rowid = p.article WHERE a.id = ? ORDER BY p.start",
+        rows = self._rows(
+            "SELECT p.id FROM passages p JOIN articles a ON a.rowid = p.article WHERE a.id = ?"
+            " ORDER BY p.start",
             (article_id,),
         )
         return [row[0] for row in rows]
@@ -420,7 +491,9 @@ class Catalogue:
     def passage_vectors(self, ids: Iterable[str]) -> dict[str, tuple[Vector, Vector]]:
         """Passage id -> (float32 [d], float32 [sentences, d]), both of unit length."""
         rows = self._many(
-            "SELECT p.id, v.passage, v.sentences FROM passages p JOIN vectors v ON v.hash = p.vector WHERE p.id IN", ids
+            "SELECT p.id, v.passage, v.sentences FROM passages p JOIN vectors v ON v.hash = p.vector"
+            " WHERE p.id IN",
+            ids,
         )
         found = {}
         for passage_id, passage, sentences in rows:
@@ -428,9 +501,24 @@ class Catalogue:
             found[passage_id] = (vector, _unpack(sentences).reshape(-1, len(vector)))
         return found
 
+    def nearest_of(self, ids: Iterable[str], query: Vector, limit: int) -> list[tuple[str, float]]:
+        """(passage id, cosine) of the nearest among given passages, every one compared."""
+        rows = self._many(
+            "SELECT p.id, v.passage FROM passages p JOIN vectors v ON v.hash = p.vector WHERE p.id IN", ids
+        )
+        return _nearest(rows, query, limit)
+
+    def nearest_in(self, language: str, query: Vector, limit: int) -> list[tuple[str, float]]:
+        """(passage id, cosine) of the nearest of one language, every passage compared."""
+        return self.nearest_of(self.ids_in(language), query, limit)
+
+    def ids_in(self, language: str) -> set[str]:
+        """The ids of all passages in one language."""
+        return {row[0] for row in self._rows("SELECT id FROM passages WHERE language = ?", (language,))}
+
     def search_words(self, language: str, match: str, limit: int) -> list[tuple[str, float]]:
-        """(passage id, BM25, higher is better) of the best passages in one language for an FTS5 expression."""
-        rows = self.db.execute(
+        """(passage id, BM25, higher is better) of one language's best passages for an FTS5 expression."""
+        rows = self._rows(
             "SELECT p.id, -w.score FROM (SELECT rowid, bm25(words, 0.0, 1.0) AS score FROM words"
             " WHERE words MATCH ? ORDER BY score LIMIT ?) w JOIN passages p ON p.rowid = w.rowid",
             (f'language : "{language}" AND terms : ({match})', limit),
@@ -438,17 +526,29 @@ class Catalogue:
         return [(row[0], float(row[1])) for row in rows]
 
     def document_frequency(self, terms: Iterable[str]) -> dict[str, int]:
-        """In how many passages each term stands."""
-        db = self.db
-        db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab('main', 'words', 'row')")
+        """In how many passages each term stands; terms that stand nowhere are left out."""
+        self._rows(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab('main', 'words', 'row')"
+        )
         rows = self._many("SELECT term, doc FROM temp.vocabulary WHERE term IN", set(terms))
         return {row[0]: int(row[1]) for row in rows}
 
-    # ---------------------------------------------------------------------------------- what Chroma still lacks
+    def passage_counts(self) -> dict[str, int]:
+        return dict(self._rows("SELECT language, COUNT(*) FROM passages GROUP BY language"))
+
+    def passage_ids(self, filters: Filters) -> list[tuple[str, str]]:
+        """(id, language) of the passages whose article passes the filters."""
+        rows = self._rows(f"SELECT rowid, {_HEADER} FROM articles")
+        articles = [row[0] for row in rows if matches(Article(*row[1:]), filters)]
+        return [
+            (r[0], r[1]) for r in self._many("SELECT id, language FROM passages WHERE article IN", articles)
+        ]
+
+    # ---------------------------------------------------------------------------------------- Chroma's copy
 
     def waiting(self, limit: int) -> list[tuple[str, str, Vector]]:
         """(passage id, language, vector) of passages that Chroma does not have yet."""
-        rows = self.db.execute(
+        rows = self._rows(
             "SELECT p.id, p.language, v.passage FROM passages p JOIN vectors v ON v.hash = p.vector"
             " WHERE p.in_chroma = 0 LIMIT ?",
             (limit,),
@@ -457,42 +557,104 @@ class Catalogue:
 
     def gone(self) -> list[tuple[str, str]]:
         """(passage id, language) of passages that Chroma may still have but must not."""
-        return [(row[0], row[1]) for row in self.db.execute("SELECT id, language FROM gone")]
+        return [(row[0], row[1]) for row in self._rows("SELECT id, language FROM gone")]
 
     def arrived(self, ids: Iterable[str]) -> None:
         with self.transaction() as db:
             db.executemany("UPDATE passages SET in_chroma = 1 WHERE id = ?", [(i,) for i in ids])
 
-    def left(self, ids: Iterable[str]) -> None:
+    def left(self, passages: Iterable[tuple[str, str]]) -> None:
         with self.transaction() as db:
-            db.executemany("DELETE FROM gone WHERE id = ?", [(i,) for i in ids])
+            db.executemany("DELETE FROM gone WHERE id = ? AND language = ?", list(passages))
 
     def chroma_lost(self) -> None:
         """Chroma must be filled afresh."""
         with self.transaction() as db:
+            _unsettle(db)
             db.execute("UPDATE passages SET in_chroma = 0")
             db.execute("DELETE FROM gone")
-            self._touch(db)
 
-    def passage_counts(self) -> dict[str, int]:
-        return dict(self.db.execute("SELECT language, COUNT(*) FROM passages GROUP BY language"))
 
-    def passage_ids(self, filters: Filters) -> list[tuple[str, str]]:
-        """(id, language) of the passages whose article passes the filters."""
-        rowids = [row for row, article in self._article_rows() if matches(article, filters)]
-        return [(r[0], r[1]) for r in self._many("SELECT id, language FROM passages WHERE article IN", rowids)]
+def _insert(db: sqlite3.Connection, path: str, item: Prepared) -> int:
+    """Write one article with its passages and terms; its row's number."""
+    a = item.article
+    article = db.execute(
+        "INSERT INTO articles (id, folder, path, source, title, publisher, author, published,"
+        " published_basis, language, genre, story, body, text, signature)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (a.id, a.folder, path, a.source, a.title, a.publisher, a.author, a.published, a.published_basis,
+         a.language, a.genre, a.story or a.id, a.body, a.text, item.signature),
+    ).lastrowid  # fmt: skip
+    assert article is not None
+    for passage, terms, vector in zip(item.passages, item.terms, item.vectors, strict=True):
+        row = db.execute(
+            'INSERT INTO passages (id, article, start, "end", sentences, language, vector)'
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (passage.id, article, passage.start, passage.end, json.dumps(passage.sentences),
+             passage.language, vector),
+        ).lastrowid  # fmt: skip
+        db.execute(
+            "INSERT INTO words (rowid, language, terms) VALUES (?, ?, ?)",
+            (row, passage.language, " ".join(terms)),
+        )
+        db.execute("DELETE FROM gone WHERE id = ? AND language = ?", (passage.id, passage.language))
+    return article
 
-    def _article_rows(self) -> Iterator[tuple[int, Article]]:
-        columns = _ARTICLE.replace("text", "'' AS text", 1)
-        for row in self.db.execute(f"SELECT rowid, {columns} FROM articles"):
-            yield row[0], Article(*row[1:])
 
-    def _many(self, select: str, values: Iterable[Any]) -> Iterator[tuple[Any, ...]]:
-        """Run `select ... IN` over any number of values."""
-        listed = list(values)
-        for i in range(0, len(listed), 5000):
-            part = listed[i : i + 5000]
-            yield from self.db.execute(f"{select} (SELECT value FROM json_each(?))", (json.dumps(part),))
+def _tally(db: sqlite3.Connection, articles: Sequence[int], sign: int) -> None:
+    """Add the vectors of some articles to the sums of their languages, or take them away.
+
+    Exactly, in any order: a 16-bit float within [-1, 1] is a whole number of 2^-24, so 64-bit sums of up to
+    2^29 of them do not round. So the means need no second look at what did not change.
+    """
+    parts: dict[str, list[tuple[int, bytes, bytes]]] = {}
+    for language, *row in db.execute(
+        "SELECT p.language, p.article, v.passage, v.sentences FROM passages p"
+        " JOIN vectors v ON v.hash = p.vector WHERE p.article IN (SELECT value FROM json_each(?))",
+        (json.dumps(articles),),
+    ):
+        parts.setdefault(language, []).append((row[0], row[1], row[2]))
+    for language, rows in parts.items():
+        passages = np.stack([np.frombuffer(row[1], np.float16) for row in rows])
+        sentences = np.frombuffer(b"".join(row[2] for row in rows), np.float16).reshape(-1, passages.shape[1])
+        counts = np.array([len({row[0] for row in rows}), len(passages), len(sentences)])
+        sums = [part.sum(axis=0, dtype=np.float64) for part in (passages, sentences)]
+        known = db.execute(
+            "SELECT articles, passages, sentences, total, sentence_total FROM languages WHERE language = ?",
+            (language,),
+        ).fetchone()
+        counts, sums = sign * counts, [sign * total for total in sums]
+        if known:
+            counts += known[:3]
+            sums = [total + np.frombuffer(old) for total, old in zip(sums, known[3:], strict=True)]
+        if counts[1] > 0:
+            db.execute(
+                "INSERT OR REPLACE INTO languages VALUES (?, ?, ?, ?, ?, ?)",
+                (language, *map(int, counts), *(total.tobytes() for total in sums)),
+            )
+        else:
+            db.execute("DELETE FROM languages WHERE language = ?", (language,))
+
+
+def _unsettle(db: sqlite3.Connection) -> None:
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('settled', '0')")
+
+
+def _publish(db: sqlite3.Connection) -> None:
+    db.execute(
+        "INSERT INTO meta VALUES ('generation', '1')"
+        " ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+    )
+
+
+def _nearest(rows: Iterable[tuple[Any, ...]], query: Vector, limit: int) -> list[tuple[str, float]]:
+    best: list[tuple[str, float]] = []
+    listed = iter(rows)
+    while part := list(itertools.islice(listed, _MANY)):
+        cosines = np.stack([_unpack(row[1]) for row in part]) @ query
+        best += [(part[i][0], float(cosines[i])) for i in np.argsort(-cosines, kind="stable")[:limit]]
+        best = sorted(best, key=lambda one: (-one[1], one[0]))[:limit]
+    return best
 
 
 def matches(article: Article, filters: Filters) -> bool:
@@ -509,7 +671,9 @@ def matches(article: Article, filters: Filters) -> bool:
         span = days(article.published)
         if span is None:
             return False
-        return not (filters.after and span[1] < filters.after) and not (filters.before and span[0] > filters.before)
+        return not (filters.after and span[1] < filters.after) and not (
+            filters.before and span[0] > filters.before
+        )
     return True
 
 
@@ -519,7 +683,7 @@ def days(published: str | None) -> tuple[date, date] | None:
         return None
     try:
         parts = [int(p) for p in published.split("-")]
-        first = date(*(parts + [1, 1])[:3])
+        first = date(*[*parts, 1, 1][:3])
     except (ValueError, TypeError):
         return None
     if len(parts) >= 3:
@@ -536,3 +700,7 @@ def _pack(vector: Vector) -> bytes:
 
 def _unpack(blob: bytes) -> Vector:
     return np.frombuffer(blob, np.float16).astype(np.float32)
+
+
+def _mean(total: bytes, count: int) -> Vector:
+    return (np.frombuffer(total) / max(count, 1)).astype(np.float32)

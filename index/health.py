@@ -2,54 +2,93 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+import numpy as np
+
 from index.catalogue import Catalogue
-from index.errors import VectorStoreError
+from index.errors import StorageError, VectorStoreError
+from index.sync import hold
 from index.vectors import Vectors
+
+_NO_VECTOR = "vector NOT IN (SELECT hash FROM vectors)"
+_NO_WORDS = "rowid NOT IN (SELECT rowid FROM words)"
 
 
 def check(catalogue: Catalogue, vectors: Vectors) -> list[str]:
     """What is wrong, one sentence each; empty when all is well. Reads everything, so it may take a while."""
-    problems = []
-    damage = catalogue.db.execute("PRAGMA quick_check").fetchone()[0]
-    if damage != "ok":
-        problems.append(f"The catalogue file is damaged: {damage}.")
-    if n := _count(catalogue, "SELECT COUNT(*) FROM passages WHERE vector NOT IN (SELECT hash FROM vectors)"):
-        problems.append(f"{n} passages have no vector.")
-    if n := _count(catalogue, "SELECT COUNT(*) FROM passages WHERE rowid NOT IN (SELECT rowid FROM words)"):
-        problems.append(f"{n} passages are not in the word index.")
-    if n := _count(catalogue, "SELECT COUNT(*) FROM words WHERE rowid NOT IN (SELECT rowid FROM passages)"):
-        problems.append(f"The word index has {n} passages that are gone.")
-    if catalogue.get("settled") != "1":
-        problems.append("The last run of `dossier index` did not come to its end.")
     try:
-        for language in sorted(set(catalogue.passage_counts()) | set(vectors.counts())):
-            ours = {
-                row[0] for row in catalogue.db.execute("SELECT id FROM passages WHERE language = ?", (language,))
-            }
-            theirs = vectors.ids(language)
-            if lacking := len(ours - theirs):
-                problems.append(f"Chroma lacks {lacking} of {len(ours)} passages in {language}.")
-            if ghosts := len(theirs - ours):
-                problems.append(f"Chroma has {ghosts} passages in {language} that are gone.")
+        damage = catalogue.db.execute("PRAGMA quick_check").fetchone()[0]
+        if damage != "ok":
+            return [_damaged(damage)]
+        problems = _within(catalogue)
+    except (sqlite3.DatabaseError, StorageError) as error:
+        return [_damaged(str(error))]
+    if not catalogue.settled():
+        problems.append("The last run of `dossier index` did not come to its end; run it again.")
+    try:
+        return problems + _beside(catalogue, vectors)
     except VectorStoreError as error:
-        problems.append(str(error))
-    return problems
+        return [*problems, str(error)]
 
 
 def repair(catalogue: Catalogue, vectors: Vectors) -> None:
-    """Mend what `check` finds. Files whose passages or vectors are lost are forgotten, for the next `index` to read
-    again (vectors that are stored are not made again); Chroma is filled afresh."""
-    broken = catalogue.db.execute(
-        "SELECT DISTINCT a.folder, a.path FROM passages p JOIN articles a ON a.rowid = p.article"
-        " WHERE p.vector NOT IN (SELECT hash FROM vectors) OR p.rowid NOT IN (SELECT rowid FROM words)"
-    ).fetchall()
-    for folder, path in broken:
+    """Mend what `check` finds. Files whose passages or vectors are lost are marked for the next `index` to
+    read again (vectors that are stored are not made again); word index, sums and Chroma are made afresh.
+
+    Raises LockedError while another run holds the index, StorageError, VectorStoreError.
+    """
+    with hold(catalogue.path.parent, wait=0):
         with catalogue.transaction() as db:
-            db.execute("UPDATE files SET hash = '' WHERE folder = ? AND path = ?", (folder, path))
-    with catalogue.transaction() as db:
-        db.execute("DELETE FROM words WHERE rowid NOT IN (SELECT rowid FROM passages)")
-    vectors.refill(catalogue)
+            db.execute("DELETE FROM words WHERE rowid NOT IN (SELECT rowid FROM passages)")
+            db.execute("INSERT INTO words (words) VALUES ('rebuild')")
+            db.execute(
+                "UPDATE files SET hash = '' WHERE (folder, path) IN (SELECT a.folder, a.path FROM articles a"
+                f" JOIN passages p ON p.article = a.rowid WHERE p.{_NO_VECTOR} OR p.{_NO_WORDS})"
+            )
+        catalogue.recount()
+        vectors.refill(catalogue)
+        catalogue.settle()
+
+
+def _within(catalogue: Catalogue) -> list[str]:
+    """What does not agree within the catalogue."""
+    problems = []
+    if n := _count(catalogue, f"SELECT COUNT(*) FROM passages WHERE {_NO_VECTOR}"):
+        problems.append(f"{n} passages have no vector.")
+    if n := _count(catalogue, f"SELECT COUNT(*) FROM passages WHERE {_NO_WORDS}"):
+        problems.append(f"{n} passages are not in the word index.")
+    if n := _count(catalogue, "SELECT COUNT(*) FROM words WHERE rowid NOT IN (SELECT rowid FROM passages)"):
+        problems.append(f"The word index has {n} passages that are gone.")
+    try:
+        with catalogue.transaction() as db:
+            db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+    except StorageError:
+        problems.append("The word index is damaged.")
+    languages = catalogue.languages()
+    counts = {code: language.passages for code, language in languages.items()}
+    finite = all(np.isfinite(language.mean).all() for language in languages.values())
+    if counts != catalogue.passage_counts() or not finite:
+        problems.append("The languages' mean vectors do not fit their passages.")
+    return problems
+
+
+def _beside(catalogue: Catalogue, vectors: Vectors) -> list[str]:
+    """Where Chroma's copy does not agree with the catalogue."""
+    problems = []
+    for language in sorted({*catalogue.passage_counts(), *vectors.counts()}):
+        ours = catalogue.ids_in(language)
+        theirs = vectors.ids(language)
+        if lacking := len(ours - theirs):
+            problems.append(f"Chroma lacks {lacking} of {len(ours)} passages in {language}.")
+        if ghosts := len(theirs - ours):
+            problems.append(f"Chroma has {ghosts} passages in {language} that are gone.")
+    return problems
 
 
 def _count(catalogue: Catalogue, query: str) -> int:
     return int(catalogue.db.execute(query).fetchone()[0])
+
+
+def _damaged(why: str) -> str:
+    return f"The catalogue file is damaged ({why}). `dossier index --rebuild` makes it again."

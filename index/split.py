@@ -1,19 +1,20 @@
 """Article -> sentences and passages, with exact offsets.
 
-Sentences come from NLTK's Punkt (its models ship inside LlamaIndex), line by line, since a line break ends a sentence in
-news text. Passages are LlamaIndex's `SentenceSplitter` over those sentences, sized in tiktoken tokens, without
-overlap: every non-blank character of the article's body lies in exactly one passage.
+Sentences come from NLTK's Punkt (its models ship inside LlamaIndex), line by line, since a line break ends a
+sentence in news text. Passages are LlamaIndex's `SentenceSplitter` over those sentences, sized in tiktoken
+tokens, without overlap: every non-blank character of the article's body lies in exactly one passage.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from index.nouns import Article, Passage
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 
 # Punkt's models by ISO 639-1; other languages are split by the English one, which knows most abbreviations
 _PUNKT = {
-    "cs": "czech", "da": "danish", "nl": "dutch", "en": "english", "et": "estonian", "fi": "finnish", "fr": "french",
-    "de": "german", "el": "greek", "it": "italian", "no": "norwegian", "pl": "polish", "pt": "portuguese",
-    "ru": "russian", "sl": "slovene", "es": "spanish", "sv": "swedish", "tr": "turkish",
+    "cs": "czech", "da": "danish", "nl": "dutch", "en": "english", "et": "estonian", "fi": "finnish",
+    "fr": "french", "de": "german", "el": "greek", "it": "italian", "no": "norwegian", "pl": "polish",
+    "pt": "portuguese", "ru": "russian", "sl": "slovene", "es": "spanish", "sv": "swedish",
+    "tr": "turkish",
 }  # fmt: skip
+_OPENERS = re.compile(r"(?:The|In|It|He|She|They|But|A|An|This|That|On|At)\b")
 
 
 def sentences(text: str, language: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
@@ -65,14 +68,17 @@ def passages(article: Article, passage_tokens: int) -> list[Passage]:
 
 
 def _in_line(line: str, language: str) -> list[tuple[int, int]]:
-    spans = [(a, b) for a, b in _punkt(language).span_tokenize(line, realign_boundaries=True) if line[a:b].strip()]
+    cuts = _punkt(language).span_tokenize(line, realign_boundaries=True)
+    spans = [(a, b) for a, b in cuts if line[a:b].strip()]
     joined: list[tuple[int, int]] = []
     for a, b in spans:
-        # Punkt cuts after "U.S." before a capital, and leaves a closing quote at the head of the next sentence
+        # Punkt cuts after "U.S." before a capital, and leaves a closing quote to the next sentence
         glued = joined and (
-            re.search(r"\b(?:[A-Z]\.){2,}$", line[joined[-1][0] : joined[-1][1]])
-            and re.match(r"[A-Z][a-z]+", line[a:b])
-            and not re.match(r"(?:The|In|It|He|She|They|But|A|An|This|That|On|At)\b", line[a:b])
+            (
+                re.search(r"\b(?:[A-Z]\.){2,}$", line[joined[-1][0] : joined[-1][1]])
+                and re.match(r"[A-Z][a-z]+", line[a:b])
+                and not _OPENERS.match(line, a)
+            )
             or re.match(r"[\"”’»]*\s*[a-zåäöéüß]", line[a:b])
             or not re.search(r"\w", line[a:b])
         )
@@ -94,8 +100,11 @@ def _punkt(language: str) -> PunktSentenceTokenizer:
 
     # NLTK's own loader refuses hard-linked files, which is how uv installs; these four are plain text
     model = shipped("nltk_cache/tokenizers/punkt_tab") / _PUNKT.get(language, "english")
-    read, decode = (lambda name: (model / name).open(encoding="utf-8")), PunktDecoder()
-    parameters = PunktParameters()
+    decode, parameters = PunktDecoder(), PunktParameters()
+
+    def read(name: str) -> TextIO:
+        return (model / name).open(encoding="utf-8")
+
     with read("collocations.tab") as file:
         parameters.collocations = set(decode.tab2tups(file))
     with read("sent_starters.txt") as file:
@@ -118,7 +127,7 @@ def _splitter(passage_tokens: int, language: str) -> Callable[[str], list[str]]:
         """Sentences that add up to `text`, blanks included, as SentenceSplitter wants them."""
         starts = [a for a, _ in sentences(text, language)]
         borders = [0, *starts[1:], len(text)] if starts else [0, len(text)]
-        return [text[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+        return [text[a:b] for a, b in itertools.pairwise(borders)]
 
     splitter = SentenceSplitter(
         chunk_size=passage_tokens,

@@ -1,9 +1,10 @@
 """Terms for the word index, the same for passages and for questions.
 
-A word becomes its Snowball stem tagged with the language (`sv_tull`): "fast" in Swedish is not "fast" in English. What
-survives across languages carries no tag: names (`x_celac`), figures by value (`n_9.2e9`), years (`n_2021`), countries
-by code (`t_CL`). Long Swedish, German, Dutch and Finnish compounds are also found by their beginning, which the search
-asks for as a prefix.
+A word becomes its Snowball stem tagged with the language (`sv_tull`): "fast" in Swedish is not "fast" in
+English. What survives across languages carries no tag: names (`x_celac`), figures by value (`n_9.2e+09`),
+years (`n_2021`), countries by code (`t_cl`). Long Swedish, German, Dutch and Finnish compounds are also
+found by their beginning, which the search asks for as a prefix. A term holds nothing that the word index
+would split at.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ if TYPE_CHECKING:
     import Stemmer
 
 SNOWBALL = {
-    "ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "da": "danish", "nl": "dutch", "en": "english",
-    "et": "estonian", "fi": "finnish", "fr": "french", "de": "german", "el": "greek", "hi": "hindi", "hu": "hungarian",
-    "id": "indonesian", "ga": "irish", "it": "italian", "lt": "lithuanian", "ne": "nepali", "no": "norwegian",
-    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish",
-    "ta": "tamil", "tr": "turkish", "yi": "yiddish",
+    "ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "da": "danish", "nl": "dutch",
+    "en": "english", "et": "estonian", "fi": "finnish", "fr": "french", "de": "german", "el": "greek",
+    "hi": "hindi", "hu": "hungarian", "id": "indonesian", "ga": "irish", "it": "italian",
+    "lt": "lithuanian", "ne": "nepali", "no": "norwegian", "pt": "portuguese", "ro": "romanian",
+    "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+    "yi": "yiddish",
 }  # fmt: skip
 COMPOUNDING = frozenset({"sv", "de", "nl", "da", "no", "fi"})
 _WORD = re.compile(r"\w+(?:[’'.]\w+)*")
+_SPLITS = re.compile(r"[^\w.+-]")
 
 
 def terms(text: str, language: str) -> list[str]:
@@ -37,13 +40,14 @@ def terms(text: str, language: str) -> list[str]:
             continue  # by value, below
         found.append(f"{language}_{stem(word, language)}")
         if word[0].isupper():
-            found.append(f"x_{fold(_bare(word))}")
+            found.append(f"x_{_whole(fold(_bare(word)))}")
     return found + shared_terms(text, language)
 
 
 def shared_terms(text: str, language: str) -> list[str]:
     """The terms that mean the same in every language, but for names: figures, years, countries."""
-    return [f"n_{f.value:g}" for f in figures(text, language)] + [f"t_{code}" for code in territories(text, language)]
+    countries = [f"t_{code.lower()}" for code in territories(text, language)]
+    return [f"n_{figure.value:g}" for figure in figures(text, language)] + sorted(countries)
 
 
 @cache
@@ -55,15 +59,17 @@ def _stemmer(language: str) -> Stemmer.Stemmer | None:
 
 
 def stem(word: str, language: str) -> str:
-    """Snowball stem of a word, lower case without diacritics; the word itself where Snowball lacks the language."""
+    """Snowball stem of a word, lower case without diacritics; the word itself where Snowball lacks the
+    language.
+    """
     bare = _bare(word).lower()
     stemmer = _stemmer(language)
-    return fold(stemmer.stemWord(bare) if stemmer else bare)
+    return _whole(fold(stemmer.stemWord(bare) if stemmer else bare))
 
 
 @cache
 def stop_stems(language: str) -> frozenset[str]:
-    """Stems of the words that carry no topic, from NLTK's list (shipped with LlamaIndex); empty where it has none."""
+    """Stems of the words that carry no topic, from NLTK's list; empty where it has none."""
     from index.split import shipped
 
     folder = shipped("nltk_cache/corpora/stopwords")
@@ -72,6 +78,11 @@ def stop_stems(language: str) -> frozenset[str]:
     if not name or not path.is_file():
         return frozenset()
     return frozenset(stem(word, language) for word in path.read_text(encoding="utf-8").split())
+
+
+def _whole(term: str) -> str:
+    """Without apostrophes and what folding makes of ligatures and circled digits: spaces, brackets."""
+    return _SPLITS.sub("", term)
 
 
 def _bare(word: str) -> str:
