@@ -248,11 +248,12 @@ def _validation_error(request: Request, error: RequestValidationError) -> JSONRe
     first = error.errors()[0]
     if first["type"] == "dossier":
         return JSONResponse(error_body("bad_input", first["ctx"]["message"], first["ctx"]["hint"]), 422)
-    if first["type"] == "json_invalid":
+    if first["type"] == "json_invalid" or first["loc"] == ("body",):
+        message = "The body is not a JSON object."
         return JSONResponse(
-            error_body("bad_json", "The body is not JSON.", "Send a JSON object; see /docs."), 400
+            error_body("bad_json", message, "Send one as `Content-Type: application/json`."), 400
         )
-    where = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    where = ".".join(str(part) for part in first["loc"][1:])
     problem = re.sub(r"^\w+ error, ", "", first["msg"])
     message = f"The field `{where}` is wrong: {problem[:1].lower()}{problem[1:]}."
     if first["type"] == "extra_forbidden":
