@@ -57,9 +57,10 @@ def folder(tmp_path: Path) -> Path:
 def test_ask_as_json_and_as_text(data: Path) -> None:
     question = "How far from Lima is the port of Chancay?"
     answer = _json(_dossier(data, "ask", question, "--json"))
-    assert answer["status"] == "answered" and "70 kilometres" in answer["text"]
+    assert answer["status"] == "answered" and answer["citations"][0]["source"] == "2024-11-chancay-port.md"
     done = _dossier(data, "ask", "-", stdin=question + "\n")
-    assert done.returncode == 0 and "70 kilometres" in done.stdout and "Sources\n[1]" in done.stdout
+    assert done.returncode == 0 and answer["citations"][0]["title"] in " ".join(done.stdout.split())
+    assert "Sources\n[1]" in done.stdout
     assert "\x1b" not in done.stdout and max(map(len, done.stdout.splitlines())) <= 80
 
 
@@ -137,8 +138,8 @@ def test_index_reports_status_and_forgets(folder: Path, tmp_path: Path) -> None:
     assert status["articles"] == 1 and status["problems"] == [] and status["folders"] == [str(folder)]
     assert status["unread"][0]["source"] == "empty.txt" and status["settings"]["server.port"] == 7860
     assert "1 articles" in _dossier(data, "status").stdout
-    done = _dossier(data, "ask", "What did the bridge over the Vistla cost?")
-    assert "40 million euros" in done.stdout and "date unknown" in done.stdout
+    done = _dossier(data, "ask", "How much did the bridge cost?")
+    assert done.returncode == 0 and "40 million euros" in done.stdout and "date unknown" in done.stdout
     assert _json(_dossier(data, "index", "--forget", str(folder), "--json"))["removed"] == 1
 
 
