@@ -16,6 +16,7 @@ import numpy as np
 from index import catalogue as catalogues
 from index.catalogue import Catalogue, Language, Vector
 from index.encode import Encoder, fingerprint_of, make_encoder
+from index.general import stored_means
 from index.errors import EmbedderMismatchError, EmptyIndexError, VectorStoreError
 from index.nouns import Filters
 from index.settings import Settings
@@ -36,6 +37,7 @@ class Archive:
         self._generation = -1
         self._languages: dict[str, Language] = {}
         self._frequencies: dict[str, int] = {}
+        self._generals: dict[str, Vector] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -45,6 +47,18 @@ class Archive:
     def languages(self) -> dict[str, Language]:
         self._open()
         return self._languages
+
+    @property
+    def generals(self) -> dict[str, Vector]:
+        """Language -> float32 [2, d]: what its passages and sentences look like in general (`index/general.py`)."""
+        languages = sorted(self.languages)
+        with self._lock:
+            if any(language not in self._generals for language in languages):
+                self._generals = stored_means(languages, self.encoder, self.settings.data_dir)
+                # a language that CLDR does not have is taken for the average one
+                for language in languages:
+                    self._generals.setdefault(language, np.mean([*self._generals.values()], axis=0))
+            return self._generals
 
     @property
     def encoder(self) -> Encoder:
@@ -59,22 +73,19 @@ class Archive:
         try:
             found = vectors.search(language, query, limit)
         except VectorStoreError as error:
+            if vectors is not self._vectors:  # opened anew by another thread meanwhile
+                return self.nearest(language, query, limit)
             log.warning("%s Searching the catalogue's own vectors meanwhile.", error)
-            return self.among(
-                (r[0] for r in catalogue.db.execute("SELECT id FROM passages WHERE language = ?", (language,))),
-                query,
-                limit,
-            )
+            return catalogue.nearest_in(language, query, limit)
+        known = self._languages.get(language)
+        if known and len(found) < min(limit, known.passages):
+            log.warning("Chroma lacks passages: searching the catalogue's own; `dossier status --repair` mends it.")
+            return catalogue.nearest_in(language, query, limit)
         return found
 
     def among(self, ids: Iterable[str], query: Vector, limit: int) -> list[tuple[str, float]]:
         """(passage id, cosine) of the nearest among given passages, compared one by one."""
-        vectors = self.catalogue.passage_vectors(ids)
-        if not vectors:
-            return []
-        names = list(vectors)
-        cosines = np.stack([vectors[n][0] for n in names]) @ query
-        return [(names[i], float(cosines[i])) for i in np.argsort(-cosines)[:limit]]
+        return self.catalogue.nearest_of(ids, query, limit)
 
     def frequencies(self, terms: Iterable[str]) -> dict[str, int]:
         """In how many passages each term of the word index stands (0 for none), remembered until the index changes."""
@@ -113,8 +124,9 @@ class Archive:
                 )
             if self._catalogue is None or self._catalogue.path != path:
                 self.close()
-                self._catalogue = Catalogue(path)
-                self._check_embedder(self._catalogue)
+                opened = Catalogue(path)
+                self._check_embedder(opened)
+                self._catalogue = opened
             generation = self._catalogue.generation()
             if generation != self._generation or self._vectors is None:
                 if self._vectors is not None:
@@ -125,6 +137,11 @@ class Archive:
                 self._languages = self._catalogue.languages()
                 self._frequencies = {}
                 self._generation = generation
+            if not self._languages:
+                self._generation = -1  # a first run may be under way
+                raise EmptyIndexError(
+                    "Nothing is indexed yet.", "Run `dossier index FOLDER` with the folder that holds your articles."
+                )
             return self._catalogue, self._vectors
 
     def _check_embedder(self, catalogue: Catalogue) -> None:

@@ -447,6 +447,13 @@ def names_territory(text: str, language: str, code: str) -> bool:
     return bool(_territory_re(language, code).search(text))
 
 
+@lru_cache(maxsize=20_000)
+def demonym(word: str, language: str) -> str | None:
+    """The ISO code of the country that an adjective or a people's name is made from (Chinese, chilenska), if any."""
+    codes = {code for code in _territories(language).values() if len(code) == 2}
+    return next((code for code in sorted(codes) if names_territory(word, language, code)), None)
+
+
 def fold(word: str) -> str:
     """Lower case without diacritics, for comparing names across languages: Genève -> geneve."""
     plain = unicodedata.normalize("NFKD", word.lower())

@@ -26,7 +26,7 @@ from index.nouns import Article
 from index.words import stem, stop_stems
 from rag.nouns import Hit
 from rag.question import Question
-from rag.retrieve import Scale
+from rag.retrieve import general_scale
 
 _REASON = re.compile(
     r"\b(because|due to|owing to|since|as a result|thanks to|in order to|so that|aims? to|after|driven by|amid|for fear|reason"
@@ -50,7 +50,8 @@ _TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
 class Features:
     """What is known of a sentence as an answer; every number about 0 to 1.
 
-    meaning: cosine with the question, both freed of their language. passage: the passage's own fair score.
+    meaning: cosine with the question, both freed of their language. passage: the same for the whole passage. ranking: its score
+    in retrieval, less the best one's.
     words: share of the question's words (by rarity) in the sentence; 0 across languages. around: the same for the
     passage. kind: 1 when it holds the kind of thing asked for, 0 when not, 0.5 when nothing particular is asked.
     names, years, figures: share of those asked for that the sentence, or what stands around it, has (1 when none is
@@ -60,6 +61,7 @@ class Features:
 
     meaning: float
     passage: float
+    ranking: float
     words: float
     around: float
     kind: float
@@ -97,16 +99,18 @@ def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive:
     catalogue = archive.catalogue
     articles = catalogue.articles_by_id({h.passage.article_id for h in hits})
     stored = catalogue.passage_vectors([h.passage.id for h in hits])
-    scale = Scale(archive.languages)
+    scale = general_scale(archive.generals)
     asked = scale.question(vector)
     rarity = _rarity(question, archive)
-    rough: list[tuple[float, Hit, Article, int, int, Vector, float]] = []
+    top = max((h.score for h in hits), default=0.0)
+    rough: list[tuple[float, Hit, Article, int, int, Vector, float, float]] = []
     for hit in hits:
         article = articles.get(hit.passage.article_id)
         if article is None or hit.passage.id not in stored:
             continue
         language = hit.passage.language
         vectors = scale.sentences(stored[hit.passage.id][1], language)
+        whole = float(scale.passages(stored[hit.passage.id][0], language) @ asked)
         for (start, end), sentence in zip(hit.passage.sentences, vectors, strict=False):
             text = article.text[start:end]
             if not _says_something(text):
@@ -114,13 +118,13 @@ def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive:
             meaning = float(sentence @ asked)
             shared = len(_stems(text, language) & set(rarity)) / (len(rarity) or 1)
             first = meaning + 0.4 * shared + 0.5 * hit.score
-            rough.append((first, hit, article, start, end, sentence, meaning))
+            rough.append((first, hit, article, start, end, sentence, meaning, whole))
     # reading figures and names takes longer than all before: only sentences with a chance are looked at closely
     rough.sort(key=lambda r: -r[0])
     found = []
-    for _, hit, article, start, end, sentence, meaning in rough[:_CLOSELY]:
+    for _, hit, article, start, end, sentence, meaning, whole in rough[:_CLOSELY]:
         text = article.text[start:end]
-        features, missing = describe(question, text, article, hit, meaning, rarity, start)
+        features, missing = describe(question, text, article, hit, top, meaning, whole, rarity, start)
         score = judge("sentence", asdict(features))
         found.append(Candidate(hit, article, start, end, text, sentence, features, score, missing))
     return sorted(found, key=lambda c: (-c.score, c.article.source, c.start))
@@ -131,7 +135,9 @@ def describe(
     text: str,
     article: Article,
     hit: Hit,
+    top: float,
     meaning: float,
+    whole: float,
     rarity: Mapping[str, float],
     start: int,
 ) -> tuple[Features, tuple[str, ...]]:
@@ -147,7 +153,8 @@ def describe(
     counted, figures_missing = _asked_figures(question, said, passage, language)
     features = Features(
         meaning=meaning,
-        passage=hit.origin.get("fair", 0.0),
+        passage=whole,
+        ranking=hit.score - top,
         words=sum(rarity[t] for t in rarity if t in own) / total if same else 0.0,
         around=sum(rarity[t] for t in rarity if t in passage_terms) / total if same else 0.0,
         kind=_has_kind(question, text, said, language),

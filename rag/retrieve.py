@@ -44,7 +44,7 @@ _COVERAGE = (0.05, 0.6)  # how much missing words weigh, and the share of words 
 _WORDS_FLOOR = 1.0  # a passage with all of the question's words is lifted by the full weight, others by their share
 _DATE_LIFT = 0.06
 _LATEST_LIFT = 0.08
-_SHRINK = 8.0  # a language's mean weighs as much as this many passages' worth of the general one
+_SHRINK = 6.0  # the general mean weighs as much as this many passages
 _MOST_WORDS = 24
 
 
@@ -115,7 +115,7 @@ def rank(
     pools = [pool for pool in pools if pool.candidates]
     match settings.mode:
         case "fair":
-            scale = Scale(languages)
+            scale = fair_scale(languages, archive.generals)
             for pool in pools:
                 _judge(pool, asked, vector, scale, settings.lexical_weight)
         case "fusion":
@@ -131,28 +131,37 @@ def rank(
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Takes the language out of vectors. Means of languages with few passages are drawn toward the general one."""
+    """Takes the language out of vectors. passages, sentences: language -> mean taken away from each."""
 
-    languages: Mapping[str, Language]
+    passage_means: Mapping[str, Vector]
+    sentence_means: Mapping[str, Vector]
 
     def question(self, vector: Vector) -> Vector:
-        return _unit(vector - self._general())
+        return _unit(vector - np.mean([*self.passage_means.values()], axis=0))
 
     def passages(self, vectors: Vector, language: str) -> Vector:
-        return _unit(vectors - self._mean(language, sentence=False))
+        return _unit(vectors - self.passage_means[language])
 
     def sentences(self, vectors: Vector, language: str) -> Vector:
-        return _unit(vectors - self._mean(language, sentence=True))
+        return _unit(vectors - self.sentence_means[language])
 
-    def _general(self) -> Vector:
-        known = [self._mean(code, sentence=False) for code in self.languages]
-        return np.mean(known, axis=0) if known else np.zeros(1, np.float32)
 
-    def _mean(self, language: str, *, sentence: bool) -> Vector:
-        known = self.languages.get(language)
-        if known is None:
-            return np.zeros(1, np.float32)
-        return known.sentence_mean if sentence else known.mean
+def fair_scale(languages: Mapping[str, Language], generals: Mapping[str, Vector]) -> Scale:
+    """By the languages' own means, each drawn toward the general one as much as its passages are few: ranks best."""
+
+    def drawn(own: Vector, general: Vector, passages: int) -> Vector:
+        mean: Vector = (passages * own + _SHRINK * general) / (passages + _SHRINK)
+        return mean
+
+    return Scale(
+        {c: drawn(known.mean, generals[c][0], known.passages) for c, known in languages.items()},
+        {c: drawn(known.sentence_mean, generals[c][1], known.passages) for c, known in languages.items()},
+    )
+
+
+def general_scale(generals: Mapping[str, Vector]) -> Scale:
+    """By general means only: the same number means the same in every index, which is what a threshold needs."""
+    return Scale({c: g[0] for c, g in generals.items()}, {c: g[1] for c, g in generals.items()})
 
 
 def _unit(vectors: Vector) -> Vector:

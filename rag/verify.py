@@ -1,0 +1,548 @@
+"""Checks each sentence against its sources, in code: whoever wrote it, a language model or a person.
+
+A sentence is compared with the passage it rests on in what can turn a true sentence false: figures with their unit and
+scale, dates, names, negation, direction, who says it, whether it is expected or done, causes and generalisations that
+the passage does not make, quotes that are not in it, and the overlap in meaning. Each comparison is one number
+(`Findings`); a small logistic model over them (`claim` in rag/weights.json, made by `python -m evals.fit`) gives the
+verdict, and the finding that weighed most against the sentence gives the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+
+from index.archive import Archive
+from index.catalogue import Vector, days
+from index.errors import InputError
+from index.figures import Figure, demonym, figures, fold, moments, names_territory, territories
+from index.general import stored_means
+from index.language import detect, detect_question
+from index.nouns import Article, Filters
+from index.split import sentences
+from index.words import COMPOUNDING, stem, stop_stems
+from rag import wording
+from rag.evidence import has_name, judge, weights
+from rag.nouns import Citation, Statement
+from rag.quote import cite
+from rag.retrieve import Scale, general_scale, search
+from rag.speaker import speaker
+
+MAX_DRAFT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a sentence is checked against. start: where `text` begins in its article; article: None for a bare text."""
+
+    text: str
+    language: str
+    article: Article | None = None
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What speaks for a sentence (meaning, words) and against it (all others), each about 0 to 1.
+
+    meaning: cosine with the best sentence of the source, both freed of their language; words: share of the sentence's
+    words in the source (same language only); foreign: 1 across languages. figures, dates, names: share of the
+    sentence's that the source lacks. unit: a figure stands there with another unit or scale. bound: figures that stand
+    in the source, but with other words around them. negation, direction, modality, cause, universal, attribution,
+    quotation: 1 where the two disagree. novelty: the rarest words of the sentence that the source lacks.
+    """
+
+    meaning: float
+    words: float
+    foreign: float
+    foreign_meaning: float
+    figures: float
+    unit: float
+    bound: float
+    dates: float
+    names: float
+    negation: float
+    direction: float
+    modality: float
+    cause: float
+    universal: float
+    attribution: float
+    quotation: float
+    novelty: float
+
+
+FINDINGS = tuple(f.name for f in fields(Findings))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """support, why not ("" when it is), and where in the source the best sentence is (start, end in `Source.text`)."""
+
+    support: str
+    reason: str
+    probability: float
+    start: int
+    end: int
+    findings: Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    statements: tuple[Statement, ...]
+    citations: tuple[Citation, ...]
+
+
+def verify_text(text: str, archive: Archive, *, filters: Filters | None = None) -> Verification:
+    """A draft checked sentence by sentence against what the index finds for each. Raises InputError, EmptyIndexError."""
+    counts = {code: known.passages for code, known in archive.languages.items()}
+    statements: list[Statement] = []
+    citations: list[Citation] = []
+    for sentence, language in _draft(text, counts):
+        hits = search(sentence, archive, filters=filters, limit=6)
+        articles = archive.catalogue.articles_by_id({h.passage.article_id for h in hits})
+        sources = [
+            Source(h.passage.text, h.passage.language, articles[h.passage.article_id], h.passage.start)
+            for h in hits
+            if h.passage.article_id in articles
+        ]
+        statement, citation = _best(sentence, language, sources, archive, len(citations) + 1)
+        if citation:
+            known = next((c for c in citations if (c.article_id, c.start, c.end) == (citation.article_id, citation.start, citation.end)), None)
+            if known is None:
+                citations.append(citation)
+            else:
+                statement = replace(statement, citations=(known.number,))
+        statements.append(statement)
+    return Verification(tuple(statements), tuple(citations))
+
+
+def verify_against(text: str, passages: Sequence[tuple[str, str | None]], archive: Archive) -> Verification:
+    """A draft checked sentence by sentence against given passages (text, language or None) alone.
+
+    Citations quote the passage given; their `source` is `passage 1`, counting from 1, and offsets count in it.
+    """
+    sources = [Source(p, language or detect(p)) for p, language in passages if p.strip()]
+    if not sources:
+        raise InputError("There is no passage to check against.", "Give at least one, or leave `passages` out.")
+    corpus: dict[str, int] = {}
+    for source in sources:
+        corpus[source.language] = corpus.get(source.language, 0) + 1
+    statements: list[Statement] = []
+    citations: list[Citation] = []
+    for sentence, language in _draft(text, corpus):
+        verdicts = [(check(sentence, language, s, archive, also=[o for o in sources if o is not s]), n) for n, s in enumerate(sources)]
+        verdict, n = max(verdicts, key=lambda v: (v[0].support != "unsupported", v[0].probability))
+        marks: tuple[int, ...] = ()
+        if verdict.support != "unsupported":
+            quote = sources[n].text[verdict.start : verdict.end]
+            citations.append(
+                Citation(len(citations) + 1, "", f"passage {n + 1}", quote, verdict.start, verdict.end, language=sources[n].language)
+            )
+            marks = (len(citations),)
+        statements.append(Statement(sentence, marks, verdict.support, verdict.reason))  # type: ignore[arg-type]
+    return Verification(tuple(statements), tuple(citations))
+
+
+def _draft(text: str, corpus: dict[str, int]) -> list[tuple[str, str]]:
+    """(sentence, language) of a draft. Raises InputError for an empty or overlong one."""
+    if not re.search(r"\w", text):
+        raise InputError("The draft is empty.", "Give the sentences to check.")
+    if len(text) > MAX_DRAFT:
+        raise InputError(f"The draft is {len(text):,} characters long; at most {MAX_DRAFT:,} are checked at once.", "Cut it in parts.")
+    whole = detect(text) if len(text) > 60 else detect_question(text, corpus)
+    return [(text[a:b], whole) for a, b in sentences(text, whole) if re.search(r"\w", text[a:b])]
+
+
+def _best(
+    sentence: str, language: str, sources: Sequence[Source], archive: Archive, number: int
+) -> tuple[Statement, Citation | None]:
+    verdicts = [(check(sentence, language, s, archive), s) for s in sources]
+    if not verdicts:
+        return Statement(sentence, (), "unsupported", "nothing in the articles is about it"), None
+    verdict, source = max(verdicts, key=lambda v: (v[0].support == "quoted", v[0].support == "supported", v[0].probability))
+    if verdict.support == "unsupported":
+        # the reason is told of the passage nearest in meaning, not of the luckiest
+        verdict, source = max(verdicts, key=lambda v: v[0].findings.meaning)
+        if verdict.findings.meaning < 0.35:
+            return Statement(sentence, (), "unsupported", "nothing in the articles is about it"), None
+    citation = None
+    if source.article is not None:
+        start = source.start + verdict.start
+        citation = cite(source.article, start, source.start + verdict.end, number, archive)
+    marks = (number,) if citation else ()
+    return Statement(sentence, marks, verdict.support, verdict.reason), citation  # type: ignore[arg-type]
+
+
+def check(
+    sentence: str, language: str, source: Source, archive: Archive, *, also: Sequence[Source] = (), vector: Vector | None = None
+) -> Verdict:
+    """One sentence against one source. also: further passages given with it, in which names and figures may stand too;
+    vector: the sentence's, as a passage, when it is known."""
+    where = _verbatim(sentence, source.text)
+    if where:
+        return Verdict("quoted", "", 1.0, *where, _nothing_against())
+    cut = sentences(source.text, source.language) or [(0, len(source.text))]
+    mine, theirs = _vectors(sentence, language, source, cut, archive, vector)
+    cosines = theirs @ mine
+    best = int(cosines.argmax())
+    # what the sentence may rest on: the best sentence, its neighbours, and others nearly as close
+    near = sorted({i for i in range(len(cut)) if abs(i - best) <= 1 or cosines[i] >= cosines[best] - 0.12})
+    close = [i for i in near if i == best or cosines[i] >= cosines[best] - 0.08]
+    near_text = " ".join(source.text[cut[i][0] : cut[i][1]] for i in near)
+    close_text = " ".join(source.text[cut[i][0] : cut[i][1]] for i in close)
+    best_text = " ".join(source.text[cut[i][0] : cut[i][1]] for i in near if cosines[i] >= cosines[best] - 0.02)
+    findings, reasons = compare(
+        sentence, language, source, near_text, close_text, best_text, cut[best], float(cosines[best]), also
+    )
+    probability = judge("claim", asdict(findings))
+    if probability >= 0.5:
+        return Verdict("supported", "", probability, *cut[best], findings)
+    coefficients = weights()["claim"]
+    against = {name: coefficients.get(name, 0.0) * getattr(findings, name) for name in reasons}
+    worst = min(against, key=lambda n: against[n], default="")
+    reason = reasons[worst] if worst and against[worst] < -0.2 else "the cited passage does not say this"
+    return Verdict("unsupported", reason, probability, *cut[best], findings)
+
+
+def compare(
+    sentence: str,
+    language: str,
+    source: Source,
+    near: str,
+    close: str,
+    core: str,
+    best: tuple[int, int],
+    meaning: float,
+    also: Sequence[Source] = (),
+) -> tuple[Findings, dict[str, str]]:
+    """The findings and, for each that speaks against the sentence, the reason in words."""
+    reasons: dict[str, str] = {}
+    same = language == source.language
+    about = " ".join(filter(None, (source.article.title, source.article.publisher, source.article.author))) if source.article else ""
+    everything = " ".join([source.text, about, *(s.text for s in also)])
+    lost, unit, bound = _figures(sentence, language, source, near, also, reasons)
+    words, novelty = _words(sentence, language, everything, same, reasons)
+    findings = Findings(
+        meaning=meaning,
+        words=words,
+        foreign=0.0 if same else 1.0,
+        foreign_meaning=0.0 if same else meaning,
+        figures=lost,
+        unit=unit,
+        bound=bound,
+        dates=_dates(sentence, language, source, also, reasons),
+        names=_names(sentence, language, source, near, everything, reasons),
+        negation=_negation(sentence, language, core, near, source.language, reasons),
+        direction=_direction(sentence, close, reasons),
+        modality=_modality(sentence, language, core, source.language, reasons),
+        cause=_added("cause", wording.CAUSE, sentence, near, reasons),
+        universal=_added("universal", wording.UNIVERSAL, sentence, near, reasons),
+        attribution=_attribution(sentence, source, best, near, reasons),
+        quotation=_quotation(sentence, everything, same, reasons),
+        novelty=novelty,
+    )
+    return findings, reasons
+
+
+# ------------------------------------------------------------------------------------------- the comparisons
+
+
+def _verbatim(sentence: str, text: str) -> tuple[int, int] | None:
+    """Where the sentence stands word for word (blanks and outer quotation marks apart); at least four words."""
+    words = re.findall(r"\S+", sentence.strip("\"“”„»«'’ "))
+    if len(words) < 4:
+        return None
+    match = re.search(r"\s+".join(map(re.escape, words)), text)
+    return match.span() if match else None
+
+
+def _nothing_against() -> Findings:
+    return Findings(1.0, 1.0, *([0.0] * (len(FINDINGS) - 2)))
+
+
+def _vectors(
+    sentence: str, language: str, source: Source, cut: Sequence[tuple[int, int]], archive: Archive, vector: Vector | None
+) -> tuple[Vector, Vector]:
+    """The sentence's and the source's sentences' vectors, freed of their language."""
+    texts = [sentence] if vector is None else []
+    texts += [source.text[a:b] for a, b in cut]
+    made = [e.vector for e in archive.encoder.embed_passages(texts, [[]] * len(texts))]
+    mine = made.pop(0) if vector is None else vector
+    scale = _scale(archive, language, source.language)
+    return scale.sentences(mine, language), scale.sentences(np.stack(made), source.language)
+
+
+def _scale(archive: Archive, *languages: str) -> Scale:
+    generals = dict(archive.generals)
+    if any(language not in generals for language in languages):
+        generals |= stored_means(sorted({*languages, "en", *generals}), archive.encoder, archive.settings.data_dir)
+    for language in languages:
+        generals.setdefault(language, np.mean([*generals.values()], axis=0))
+    return general_scale(generals)
+
+
+def _figures(
+    sentence: str, language: str, source: Source, near: str, also: Sequence[Source], reasons: dict[str, str]
+) -> tuple[float, float, float]:
+    claimed = [f for f in figures(sentence, language) if f.kind != "year"]
+    # spelled-out small numbers and ordinals are weak: "two sides" is rarely what a source counts
+    strong = [f for f in claimed if f.kind != "ordinal" and (f.digits or f.value > 2 or f.unit)]
+    if not strong:
+        return 0.0, 0.0, 0.0
+    there = [f for s in (source, *also) for f in figures(s.text, s.language)]
+    here = figures(near, source.language)
+    lost, wrong, unbound = 0, 0.0, 0.0
+    for figure in strong:
+        if any(_equal(figure, other) and _units_agree(figure, other) for other in there):
+            if not any(_equal(figure, other) for other in here):
+                unbound = 1.0
+            continue
+        lost += 1
+        shown = sentence[figure.start : figure.end]
+        if any(_equal(figure, other) or _digits_alike(figure, other) for other in there):
+            wrong = 1.0
+            reasons["unit"] = f"{shown} stands in the cited passage with another unit or scale"
+        reasons.setdefault("figures", f"{shown} is not in the cited passage")
+    if unbound:
+        reasons["bound"] = "the figure belongs to something else in the cited passage"
+    return lost / len(strong), wrong, unbound
+
+
+def _equal(a: Figure, b: Figure) -> bool:
+    if a.value == b.value or abs(a.value - b.value) <= 1e-6 * max(abs(a.value), abs(b.value)):
+        return True
+    if a.unit == b.unit == "%" and (a.step == 0 or b.step == 0):  # "two thirds", 66 percent
+        return abs(a.value - b.value) <= 1.5
+    # hedged ("about 9 billion"), a figure may be a rounding of the other at its own precision
+    return (a.approx or b.approx) and abs(a.value - b.value) <= max(min(a.step, b.value * 0.06), 0.5 * a.step)
+
+
+def _units_agree(a: Figure, b: Figure) -> bool:
+    if not a.unit or not b.unit:
+        # a bare count is no amount of money, nor a share
+        return not ({a.unit, b.unit} & {"%"}) or a.kind == b.kind
+    return a.unit == b.unit
+
+
+def _digits_alike(a: Figure, b: Figure) -> bool:
+    """The same digits at another scale: 14.7 million, 14.7 billion."""
+    if a.value <= 0 or b.value <= 0 or a.value == b.value:
+        return False
+    ratio = np.log10(a.value / b.value)
+    return abs(ratio - round(ratio)) < 1e-9 and len(f"{a.value:g}".replace(".", "").strip("0")) >= 2
+
+
+def _dates(sentence: str, language: str, source: Source, also: Sequence[Source], reasons: dict[str, str]) -> float:
+    claimed_years = [int(f.value) for f in figures(sentence, language) if f.kind == "year"]
+    claimed = list(moments(sentence, language))
+    if not claimed_years and not claimed:
+        return 0.0
+    years = {int(f.value) for s in (source, *also) for f in figures(s.text, s.language) if f.kind == "year"}
+    dates = [m for s in (source, *also) for m in moments(s.text, s.language)]
+    span = days(source.article.published) if source.article else None
+    if span:
+        years |= {span[0].year, span[0].year - 1} if _speaks_of_last_year(source.text) else {span[0].year}
+    lost = [str(y) for y in claimed_years if y not in years]
+    for moment in claimed:
+        fits = [
+            d for d in dates
+            if (d.month == moment.month) and (None in (d.day, moment.day) or d.day == moment.day) and (None in (d.year, moment.year) or d.year == moment.year)
+        ]  # fmt: skip
+        published = span and moment.month == span[0].month and moment.year in (None, span[0].year)
+        if not fits and not published:
+            lost.append(sentence[moment.start : moment.end])
+    if lost:
+        reasons["dates"] = f"{lost[0]} is not in the cited passage"
+    return min(1.0, len(lost) / max(1, len(claimed_years) + len(claimed)) + (0.5 if lost else 0.0))
+
+
+def _speaks_of_last_year(text: str) -> bool:
+    return bool(re.search(r"\b(last year|förra året|i fjol|letztes jahr|vorjahr|vergangenen jahr|año pasado)\b", text, re.I))
+
+
+def _names(sentence: str, language: str, source: Source, near: str, everything: str, reasons: dict[str, str]) -> float:
+    from simplemma import is_known
+
+    same = language == source.language
+    missing: list[str] = []
+    weak: list[str] = []
+    count = 0
+    for code in territories(sentence, language):
+        count += 1
+        if names_territory(near, source.language, code):
+            continue
+        word = next((w for w in re.findall(r"[\w’'-]+", sentence) if code in territories(w, language)), code)
+        (weak if names_territory(everything, source.language, code) else missing).append(word)
+    for name in _proper(sentence, language, everything, same):
+        count += 1
+        if code := demonym(name, language):  # Chinese, chilenska: as good as the country's name
+            if not names_territory(everything, source.language, code):
+                missing.append(name)
+            continue
+        if has_name(near, fold(name)):
+            continue
+        # "Foreign Minister", "Road": a title or a word of a name may be put otherwise
+        plain = _in_dictionary(name, language, is_known)
+        (weak if plain or has_name(everything, fold(name)) else missing).append(name)
+    if missing:
+        reasons["names"] = f"{missing[0]} is not in the cited passage"
+    elif weak:
+        reasons["names"] = f"{weak[0]} is not named in that part of the passage"
+    return min(1.0, (len(missing) + 0.4 * len(weak)) / max(1.0, count**0.5)) if count else 0.0
+
+
+def _proper(sentence: str, language: str, source: str, same: bool) -> list[str]:
+    """Words that look like names. Across languages, and in German, a capitalised word that the language's dictionary
+    knows is none (simplemma's word lists): "Government Palace" is translated, "Cortizo" is not. The first word of the
+    sentence is one only before another, or where the source or the sentence has it capitalised elsewhere."""
+    from simplemma import is_known
+
+    found = []
+    words = list(re.finditer(r"[^\W\d_][\w’'-]*", sentence))
+    for i, match in enumerate(words):
+        word = re.sub(r"[’']s?$", "", match.group())
+        opens = i == 0 or sentence[: match.start()].rstrip()[-1:] in ".!?:"
+        if not word[:1].isupper() or len(word) < 2 or territories(word, language):
+            continue
+        if word.isupper() and len(word) <= 5:
+            if same or word not in _TRANSLATED:
+                found.append(word)
+            continue
+        if (opens or not same or language == "de") and _in_dictionary(word, language, is_known):
+            continue
+        if opens:
+            follows = words[i + 1].group()[:1].isupper() if i + 1 < len(words) else False
+            if not follows and not re.search(rf"[\w,;] {re.escape(word)}", f"{source} {sentence[match.end() :]}"):
+                continue
+        found.append(word)
+    return found
+
+
+_TRANSLATED = frozenset({"US", "USA", "EU", "UN", "FN", "ONU", "UE", "GDP", "BNP", "PIB", "BIP", "UNO", "EEUU"})
+
+
+def _in_dictionary(word: str, language: str, is_known: Callable[..., bool]) -> bool:
+    """Whether a word, or the last part of a compound (Windparkbetreiber), is in simplemma's list of the language."""
+    try:
+        if is_known(word.lower(), lang=language) or (language == "de" and is_known(word, lang=language)):
+            return True
+        if language not in COMPOUNDING:
+            return False
+        tails = (word[i:].lower() for i in range(3, len(word) - 3))
+        return any(is_known(tail, lang=language) or (language == "de" and is_known(tail.capitalize(), lang=language)) for tail in tails)
+    except ValueError:  # simplemma has no list for the language
+        return True
+
+
+def _negation(
+    sentence: str, language: str, core: str, near: str, other: str, reasons: dict[str, str]
+) -> float:
+    mine, theirs = wording.negations(sentence, language), wording.negations(core, other)
+    if mine % 2 == theirs % 2:
+        return 0.0
+    if mine > theirs:
+        if wording.negations(near, other):
+            return 0.3
+        reasons["negation"] = "the cited passage does not deny this"
+        return 1.0
+    weight = _concerns(wording.NEGATION, core, other, sentence, language)
+    if weight:
+        reasons["negation"] = "the cited passage says that it is not so"
+    return weight
+
+
+def _concerns(words: str, core: str, other: str, sentence: str, language: str) -> float:
+    """How surely a word of the source (a denial, an expectation) concerns what the sentence says: the clause it stands in
+    shares most of its words with the sentence; across languages, the source says hardly more than the sentence."""
+    if language != other:
+        return 1.0 if len(core) < 1.5 * len(sentence) else 0.4
+    stop = stop_stems(language)
+    mine = {stem(w, language)[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", sentence)}
+    best = 0.0
+    for clause in re.split(r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|och|men|som|und|aber|y|pero|que)\s", core):
+        if not wording.has(words, clause):
+            continue
+        content = {s[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", clause) if (s := stem(w, language)) not in stop}
+        content = {c for c in content if not wording.has(words, c)}
+        best = max(best, len(content & mine) / len(content) if content else 0.0)
+    return 1.0 if best >= 0.5 else 0.5 if best >= 0.3 else 0.0
+
+
+def _direction(sentence: str, close: str, reasons: dict[str, str]) -> float:
+    mine, theirs = wording.sides(sentence), wording.sides(close)
+    for name, side in mine.items():
+        if len(side) == 1 and name in theirs and not side & theirs[name]:
+            reasons["direction"] = f"the cited passage says the opposite ({name})"
+            return 1.0
+    return 0.0
+
+
+def _modality(sentence: str, language: str, core: str, other: str, reasons: dict[str, str]) -> float:
+    if wording.has(wording.EXPECTED, sentence) or not wording.has(wording.EXPECTED, core):
+        return 0.0
+    weight = _concerns(wording.EXPECTED, core, other, sentence, language)
+    if weight:
+        reasons["modality"] = "the cited passage expects or plans this, and does not say that it is so"
+    return weight
+
+
+def _added(name: str, words: str, sentence: str, near: str, reasons: dict[str, str]) -> float:
+    if not wording.has(words, sentence) or wording.has(words, near):
+        return 0.0
+    reasons[name] = "the cited passage gives no such cause" if name == "cause" else "the cited passage does not say it so generally"
+    return 1.0
+
+
+def _attribution(sentence: str, source: Source, best: tuple[int, int], near: str, reasons: dict[str, str]) -> float:
+    """Whether somebody else is given as the speaker."""
+    if not wording.has(wording.SPEECH, sentence):
+        return 0.0
+    claimed = speaker(sentence, 0, len(sentence), "en")
+    if not claimed:
+        return 0.0
+    text, start = (source.article.text, source.start) if source.article else (source.text, 0)
+    real = speaker(text, start + best[0], start + best[1], source.language)
+    last = fold(claimed.split()[-1])
+    if real and (has_name(real, last) or any(has_name(real, fold(w)) for w in claimed.split() if len(w) > 3)):
+        return 0.0
+    if real:
+        reasons["attribution"] = f"the cited passage has {real} say this, not {claimed}"
+        return 1.0
+    if not wording.has(wording.SPEECH, near):
+        reasons["attribution"] = f"the cited passage does not have {claimed} say this"
+        return 0.6
+    return 0.0
+
+
+def _quotation(sentence: str, everything: str, same: bool, reasons: dict[str, str]) -> float:
+    """Whether words in quotation marks are not in the source. Translated quotes cannot be told from made-up ones."""
+    plain = _flat(everything)
+    for quoted in re.findall(r"[\"“„”»«]([^\"“”„»«]{3,}?)[\"”“»«]", sentence):
+        if len(quoted.split()) >= 2 and _flat(quoted) not in plain:
+            reasons["quotation"] = f"“{quoted.strip()}” is not in the cited passage"
+            return 1.0 if same else 0.7
+    return 0.0
+
+
+def _flat(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def _words(sentence: str, language: str, everything: str, same: bool, reasons: dict[str, str]) -> tuple[float, float]:
+    """Share of the sentence's content words in the source, and how many long ones it lacks (same language only)."""
+    if not same:
+        return 0.0, 0.0
+    stop = stop_stems(language)
+    mine = {stem(w, language): w for w in re.findall(r"[^\W\d_][\w’'-]*", sentence)}
+    mine = {s: w for s, w in mine.items() if s not in stop and len(s) > 2}
+    theirs = {stem(w, language) for w in re.findall(r"[^\W\d_][\w’'-]*", everything)}
+    prefixes = {t[:5] for t in theirs if len(t) >= 5}
+    lacking = [w for s, w in mine.items() if s not in theirs and s[:5] not in prefixes]
+    if not mine:
+        return 1.0, 0.0
+    if lacking:
+        reasons["novelty"] = f"“{max(lacking, key=len)}” is not in the cited passage"
+    return 1 - len(lacking) / len(mine), min(1.0, len(lacking) / 5)
