@@ -91,7 +91,7 @@ DOWN = ModelError("The model server does not answer.", "Start it, or unset llm.m
 def serving(app: FastAPI) -> Iterator[str]:
     """The base address of the application, served in a thread."""
     sock = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     while not server.started and thread.is_alive():

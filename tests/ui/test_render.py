@@ -59,9 +59,9 @@ def _everywhere(text: str) -> tuple[str, Article]:
     )  # fmt: skip
     statement = replace(STATEMENT, text=text, lead_in=text)
     answer = replace(
-        ANSWER, id=text, question=text, standalone_question=text + "?", text=text, language=text, mode="write",
+        ANSWER, id=text, question=text, standalone_question=text + "?", text=text, language=text,
         statements=(statement, replace(REMOVED, text=text, reason=text)), citations=(citation,), model=text,
-        nearest=(citation,), notes=(text,),
+        nearest=(citation,), notes=(text,), mode="write",
     )  # fmt: skip
     turns = [
         Turn(text, answer=answer, limits=text, struck=True),
