@@ -19,6 +19,7 @@ from rag.nouns import Answer, Citation, Hit, Mode, Statement
 from rag.question import Question, part, understand
 from rag.quote import cite, quote
 from rag.retrieve import rank
+from rag.write import Model, NotInArticles, model_name, rewrite, write
 
 log = logging.getLogger(__name__)
 _NEAREST = 3
@@ -84,13 +85,11 @@ def stream(
     clock = _Clock()
     notes: list[str] = []
     tokens: dict[str, int] = {}
-    model = None
-    if settings.llm.model:
-        from rag.write import Model
-
+    model: Model | None = None
+    if model_name(settings.llm):
         model = Model(settings.llm)
     with clock.time("understand"):
-        asked = _understand(question, archive, history, model, notes, tokens)
+        asked = _understand(question, archive, history, model, tokens)
     with clock.time("embed"):
         vector = archive.encoder.embed_query(asked.standalone)
     with clock.time("retrieve"):
@@ -114,7 +113,7 @@ def stream(
             citations=citations,
             nearest=nearest,
             mode=mode,
-            model=settings.llm.model if mode == "write" else None,
+            model=model_name(settings.llm) if mode == "write" else None,
             language=asked.language,
             notes=tuple(notes),
             confidence=round(confidence, 4),
@@ -128,13 +127,11 @@ def stream(
         yield finish("quote", (), (), nearest)
         return
     if model is not None:
-        from rag.write import write
-
         statements: list[Statement] = []
         citations: list[Citation] = []
         try:
             with clock.time("write"):
-                for statement, fresh in write(asked, hits, archive, model, history, tokens):
+                for statement, fresh in write(asked, hits, archive, model, tokens):
                     statements.append(statement)
                     citations += fresh
                     if statement.support != "unsupported" or settings.answer.unsupported == "strike":
@@ -145,6 +142,11 @@ def stream(
                 yield finish("write", tuple(statements), tuple(citations))
                 return
             notes.append(phrases.say("nothing_stood", asked.language))
+        except NotInArticles:
+            if not any(s.support != "unsupported" for s in statements):
+                notes += _not_found(asked, ranked)
+                yield finish("write", (), (), _nearest(ranked, archive))
+                return
         except ModelError as error:
             log.warning("%s The answer is quoted instead.", error)
             notes.append(phrases.say("fallback", asked.language, why=error.message.rstrip(".")))
@@ -159,7 +161,7 @@ def stream(
 
 
 def _understand(
-    question: str, archive: Archive, history: Sequence[tuple[str, str]], model: object, notes: list[str], tokens: dict[str, int]
+    question: str, archive: Archive, history: Sequence[tuple[str, str]], model: Model | None, tokens: dict[str, int]
 ) -> Question:
     counts = {code: language.passages for code, language in archive.languages.items()}
     if not counts:
@@ -168,9 +170,6 @@ def _understand(
         )
     standalone = None
     if history and model is not None:
-        from rag.write import Model, rewrite
-
-        assert isinstance(model, Model)
         try:
             standalone = rewrite(question, history, model, tokens)
         except ModelError as error:

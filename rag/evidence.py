@@ -24,6 +24,7 @@ from index.catalogue import Vector, days
 from index.figures import Figure, figures, fold, moments, names_territory
 from index.nouns import Article
 from index.words import stem, stop_stems
+from rag.instructions import talks_to_a_model
 from rag.nouns import Hit
 from rag.question import Question
 from rag.retrieve import general_scale
@@ -185,8 +186,8 @@ def judge(model: str, features: Mapping[str, float]) -> float:
 
 
 def _says_something(text: str) -> bool:
-    """Bylines, headings in capitals and scraps are no evidence."""
-    return len(re.findall(r"\w+", text)) >= 4
+    """Scraps are no evidence, nor is what talks to a language model."""
+    return len(re.findall(r"\w+", text)) >= 4 and not talks_to_a_model(text)
 
 
 def _rarity(question: Question, archive: Archive) -> dict[str, float]:

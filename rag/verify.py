@@ -198,6 +198,8 @@ def check(
         sentence, language, source, near_text, close_text, best_text, cut[best], float(cosines[best]), also
     )
     probability = judge("claim", asdict(findings))
+    if findings.figures or findings.unit or findings.dates or findings.quotation == 1:
+        probability = min(probability, 0.49)  # however well the rest agrees, no false figure, date or quote goes through
     if probability >= 0.5:
         return Verdict("supported", "", probability, *cut[best], findings)
     coefficients = weights()["claim"]
