@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from index.errors import InputError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,13 @@ def load_claims(path: Path) -> list[Claim]:
     ]  # fmt: skip
 
 
+def spread(rows: Sequence[T], limit: int) -> list[T]:
+    """At most `limit` of the rows, evenly spread over them, always the same ones."""
+    if len(rows) <= limit:
+        return list(rows)
+    return [rows[i * len(rows) // limit] for i in range(limit)]
+
+
 def _item(row: Mapping[str, Any], path: Path, line: int) -> Item:
     try:
         return Item(
@@ -90,5 +99,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
         try:
             rows.append((number, json.loads(line)))
         except json.JSONDecodeError as error:
-            raise InputError(f"{path} line {number} is not JSON ({error}).", "Mend or remove the line.") from error
+            raise InputError(
+                f"{path} line {number} is not JSON ({error}).", "Mend or remove the line."
+            ) from error
     return rows
