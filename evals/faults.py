@@ -2,8 +2,8 @@
 
 Over a folder of made-up articles that changes between the runs (articles added, changed, moved, copied,
 removed), runs of `index` are killed (SIGKILL) at random moments. After each kill the catalogue must open and
-hold no half article; a passage whose vector was stored must never be embedded again; every eleventh run is let
-through, and then the index must equal one built afresh. Exits 1 when it does not.
+hold no half article; a passage whose vector was stored must never be embedded again; every eleventh run is
+let through, and then the index must equal one built afresh. Exits 1 when it does not.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ class _Trial:
         self._index(None)
         self._compare(killed)
         said = [
-            f"{killed} kills, {min(moments):.2f} to {max(moments):.2f} s into a run; {whole} runs came to"
-            f" their end; {embedded} passages embedded; {time.monotonic() - began:.0f} s in all; seed {self.seed}.",
+            f"{killed} kills {min(moments):.2f} to {max(moments):.2f} s into a run, {whole} runs came to their"
+            f" end, {embedded} passages embedded; {time.monotonic() - began:.0f} s in all; seed {self.seed}.",
             *self.problems,
             "FAILED" if self.problems else "Nothing lost, nothing twice, nothing embedded again.",
         ]

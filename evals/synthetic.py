@@ -136,7 +136,7 @@ def contents(settings: Settings) -> dict[str, Any]:
             "languages": rows("SELECT * FROM languages"),
             "left over": rows("SELECT hash FROM loose UNION ALL SELECT id FROM gone"),
             "settled": catalogue.settled(),
-            "chroma": {language: sorted(vectors.ids(language)) for language in vectors.counts()},
+            "chroma": {code: sorted(vectors.ids(code)) for code, count in vectors.counts().items() if count},
         }
     finally:
         vectors.close()

@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 RECIPE = "1"  # grows when the same bytes would give other articles, passages or terms
 SAMPLES = ROOT / "seeds"
+_AGAIN = ""  # instead of a file's hash: the next run tries it again
 _BATCH = 256  # passages embedded before their vectors are stored
 _PUBLISH = 20.0  # seconds until those who search see what a long run has done so far
 
@@ -466,9 +467,8 @@ def _read(run: _Run, plan: _Plan, path: str, file_hash: str) -> _Item:
         reason = str(error)
     except Exception as error:  # whatever one text does to the code, the other files go on
         log.exception("%s could not be worked on.", path)
-        reason = (
-            f"Dossier cannot work on it ({type(error).__name__}: {str(error)[:200]}); please report this."
-        )
+        what = f"{type(error).__name__}: {str(error)[:200]}"
+        reason, file_hash = f"Dossier cannot work on it ({what}); please report this.", _AGAIN
     return _Item(plan.folder, path, file_hash, prepared, reason)
 
 
@@ -533,6 +533,7 @@ def _embed(run: _Run, batch: list[_Item]) -> None:
                 log.warning("%s could not be embedded: %s", prepared.article.source, why)
                 item.prepared.remove(prepared)
                 item.reason = f"{prepared.article.source} could not be embedded ({why})."
+                item.hash = _AGAIN
 
 
 def _embed_some(run: _Run, work: dict[str, Passage]) -> dict[str, str]:

@@ -1,0 +1,72 @@
+"""Figures, dates and countries: never a crash, never an offset outside the text."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.figures import figures, fold, moments, territories
+
+LANGUAGES = st.sampled_from(["en", "sv", "de", "es", "fr", "ru", "zh", "und", "xx"])
+TEXTS = st.one_of(
+    st.text(max_size=200),
+    st.lists(
+        st.sampled_from(
+            "9,2 9.2 1,125 1.000.000 billion miljarder % percent US$ $ kr half tenths nine a third of the "
+            "May 2018 2018-01-31 31/12/2020 00 99999999999999999999999 1e9 -3 ½ ² in december tisdag 1st 3:e".split()
+        ),
+        max_size=30,
+    ).map(" ".join),
+    st.text(alphabet="0123456789.,-–/ %$€kmbn\u00a0½²", max_size=80),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS, language=LANGUAGES)
+def test_any_text(text: str, language: str) -> None:
+    for figure in figures(text, language):
+        assert 0 <= figure.start < figure.end <= len(text)
+        assert math.isfinite(figure.value)
+    for moment in moments(text, language):
+        assert 0 <= moment.start < moment.end <= len(text)
+        assert moment.iso() == "" or moment.year
+    territories(text, language)
+    fold(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "value", "unit"),
+    [
+        ("66 billion yuan", "en", 66e9, "CNY"),
+        ("66 miljarder yuan", "sv", 66e9, "CNY"),
+        ("66.000 millones de yuanes", "es", 66e9, "CNY"),
+        ("$9.2 billion", "en", 9.2e9, "USD"),
+        ("9,2 Milliarden Dollar", "de", 9.2e9, "USD"),
+        ("91 per cent", "en", 91, "%"),
+        ("nine tenths", "en", 90, "%"),
+    ],
+)
+def test_one_amount_in_many_writings(text: str, language: str, value: float, unit: str) -> None:
+    (found,) = figures(text, language)
+    assert (found.value, found.unit) == (pytest.approx(value), unit)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "iso"),
+    [
+        ("on 22 January 2018", "en", "2018-01-22"),
+        ("January 22, 2018", "en", "2018-01-22"),
+        ("den 22 januari 2018", "sv", "2018-01-22"),
+        ("22 de enero de 2018", "es", "2018-01-22"),
+        ("2018-01-22", "en", "2018-01-22"),
+    ],
+)
+def test_dates(text: str, language: str, iso: str) -> None:
+    assert [m.iso() for m in moments(text, language)] == [iso]
+
+
+def test_countries_in_two_languages() -> None:
+    assert territories("Chile and China's Brazil", "en") == territories("Chile och Kinas Brasilien", "sv")
