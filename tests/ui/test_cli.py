@@ -205,3 +205,16 @@ def test_serve_indexes_first_prints_its_address_and_ends_cleanly(folder: Path, t
         process.terminate()
         _, errors = process.communicate(timeout=30)
     assert "indexing first" in errors and "Traceback" not in errors
+
+
+def test_a_draft_is_checked_sentence_by_sentence(data: Path, tmp_path: Path) -> None:
+    draft = tmp_path / "draft.txt"
+    draft.write_text(
+        "Ships from Chancay will reach Shanghai in 23 days. It snowed in Oslo in 2031.\n", "utf-8"
+    )
+    supports = [s["support"] for s in _json(_dossier(data, "verify", str(draft), "--json"))["statements"]]
+    assert supports == ["quoted", "unsupported"]
+    done = _dossier(data, "verify", "-", stdin=draft.read_text("utf-8"))
+    assert done.returncode == 0 and "2 sentences: 1 quoted, 0 supported, 1 unsupported." in done.stdout
+    draft.write_bytes(b"\xff\xfe\x00")
+    assert _dossier(data, "verify", str(draft)).returncode == 2

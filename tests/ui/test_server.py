@@ -211,3 +211,22 @@ def test_many_at_once(base: str) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(ask, range(16)))) == 1
+
+
+def test_verify_against_the_index_and_against_given_passages(base: str) -> None:
+    draft = "Ships from Chancay will reach Shanghai in 23 days. The first phase of Chancay cost 9 trillion dollars."
+    checked = httpx.post(f"{base}/api/v1/verify", json={"text": draft}, timeout=60).json()
+    first, second = checked["statements"]
+    assert first["support"] == "quoted" and first["citations"]
+    assert second["support"] == "unsupported" and second["reason"]
+    assert {c["number"] for c in checked["citations"]} >= set(first["citations"])
+    given = {
+        "text": "It cost $2 billion.",
+        "passages": [{"text": "The port cost $1.3 billion.", "language": "en"}],
+    }
+    (only,) = httpx.post(f"{base}/api/v1/verify", json=given, timeout=60).json()["statements"]
+    assert only["support"] == "unsupported"
+    assert (
+        "The text is empty."
+        in _error(httpx.post(f"{base}/api/v1/verify", json={"text": " "}), 422)["message"]
+    )
