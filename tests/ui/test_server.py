@@ -214,19 +214,14 @@ def test_many_at_once(base: str) -> None:
 
 
 def test_verify_against_the_index_and_against_given_passages(base: str) -> None:
-    given = {"text": "It cost $2 billion.", "passages": [{"text": "The port cost $1.3 billion."}]}
+    draft = "Ships from Chancay will reach Shanghai in 23 days. The first phase of Chancay cost 9 trillion dollars."
     checked = httpx.post(f"{base}/api/v1/verify", json={"text": draft}, timeout=60).json()
     first, second = checked["statements"]
     assert first["support"] == "quoted" and first["citations"]
     assert second["support"] == "unsupported" and second["reason"]
     assert {c["number"] for c in checked["citations"]} >= set(first["citations"])
-    given = {
-        "text": "It cost $2 billion.",
-        "passages": [{"text": "The port cost $1.3 billion.", "language": "en"}],
-    }
+    given = {"text": "It cost $2 billion.", "passages": [{"text": "The port cost $1.3 billion."}]}
     (only,) = httpx.post(f"{base}/api/v1/verify", json=given, timeout=60).json()["statements"]
     assert only["support"] == "unsupported"
-    assert (
-        "The text is empty."
-        in _error(httpx.post(f"{base}/api/v1/verify", json={"text": " "}), 422)["message"]
-    )
+    refused = httpx.post(f"{base}/api/v1/verify", json={"text": " "})
+    assert "The text is empty." in _error(refused, 422)["message"]
