@@ -214,7 +214,7 @@ def test_many_at_once(base: str) -> None:
 
 
 def test_verify_against_the_index_and_against_given_passages(base: str) -> None:
-    draft = "Ships from Chancay will reach Shanghai in 23 days. The first phase of Chancay cost 9 trillion dollars."
+    draft = "Ships from Chancay will reach Shanghai in 23 days. The first phase cost 9 trillion dollars."
     checked = httpx.post(f"{base}/api/v1/verify", json={"text": draft}, timeout=60).json()
     first, second = checked["statements"]
     assert first["support"] == "quoted" and first["citations"]
