@@ -9,7 +9,8 @@ for the questions that both runs have a value for:
   exact one-sided sign test over the questions that changed (Dixon and Mood 1946);
 - in one kind of question or one pair of languages it fails when its mean falls by more than 0.10 and at least two more
   questions fell than rose;
-- a metric that half of its questions no longer have a value for is lost, which fails too.
+- a metric that half of its questions no longer have a value for is lost, which fails too;
+- a prompt that is not what it was fails while no model answers, because nothing else can tell what it does.
 """
 
 from __future__ import annotations
@@ -120,6 +121,8 @@ def compare(baseline: Baseline, run: Run) -> Verdict:
             change = _change(metric, name, ids, baseline.outcomes, now)
             if change is not None:
                 changes.append(change)
+    if "quote" in (baseline.made.get("mode"), run.made["mode"]):
+        changes += _prompts(baseline.made.get("prompts", {}), run.made["prompts"])
     flips = [f for i in shared if (f := _flip(baseline.outcomes[i], now[i])) is not None]
     return Verdict(
         changes, flips, _inputs(baseline.made, run.made), [i for i in now if i not in baseline.outcomes],
@@ -157,10 +160,18 @@ def _change(
     return Change(metric, name, before, after, len(pairs), fell, rose, p, why)
 
 
+def _prompts(then: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
+    changed = [
+        name for name, hashed in then.items() if name.startswith("prompts/") and now.get(name) != hashed
+    ]
+    why = "changed: try it with a model, then accept it"
+    return [Change("prompts", name, 1.0, 0.0, 1, 1, 0, 1.0, why) for name in changed]
+
+
 def sign_test(fell: int, rose: int) -> float:
     """The chance of at least so many falls among the changes if falls and rises were equally likely."""
     n = fell + rose
-    return sum(comb(n, k) for k in range(fell, n + 1)) / 2**n
+    return float(sum(comb(n, k) for k in range(fell, n + 1)) / 2**n)
 
 
 def _flip(before: Past, after: Outcome) -> Flip | None:

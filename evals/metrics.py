@@ -6,12 +6,11 @@ the mean over the questions that have it. So every difference between two runs c
 
 from __future__ import annotations
 
-import random
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evals.sets import Item
 from rag.nouns import Answer, Citation, Statement
@@ -55,6 +54,7 @@ METRICS: Mapping[str, Metric] = {
     "verifier": Metric("verifier accuracy", "verifier"),
     "verifier_true": Metric("true claims let through", "verifier"),
     "verifier_false": Metric("false claims stopped", "verifier"),
+    "prompts": Metric("prompts as accepted", "inputs", strict=True),
     "faithful": Metric("faithfulness (judge)", "judge"),
     "relevant": Metric("relevancy (judge)", "judge"),
 }
@@ -192,34 +192,52 @@ def one_story(cited: Sequence[Citation], copies: Sequence[frozenset[str]]) -> fl
 # ------------------------------------------------------------------------------------------------ whole sets
 
 
-def abstention(pairs: Iterable[tuple[bool, bool]]) -> dict[str, float]:
-    """Precision, recall and F1 of saying "not found". pairs: (answerable, answered)."""
+def abstention(
+    pairs: Iterable[tuple[bool, bool]], times: int = 1000
+) -> dict[str, tuple[float, float, float]]:
+    """Precision, recall and F1 of saying "not found", each with its 95 % interval. pairs: (answerable, answered)."""
+    import numpy as np
+
     listed = list(pairs)
-    said_no = [answerable for answerable, answered in listed if not answered]
-    right = sum(not answerable for answerable in said_no)
-    unanswerable = sum(not answerable for answerable, _ in listed)
-    precision = right / len(said_no) if said_no else 0.0
-    recall = right / unanswerable if unanswerable else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if right else 0.0
-    return {"precision": precision, "recall": recall, "f1": f1}
+    told = [(True, False), (False, False), (False, True), (True, True)]
+    counts = np.array([[listed.count(pair) for pair in told]], float)
+    # drawing pairs with replacement is drawing how many there are of each of the four
+    drawn = np.random.default_rng(len(listed)).multinomial(
+        len(listed), counts[0] / max(len(listed), 1), times
+    )
+    found = {}
+    for name, of in (("precision", _precision), ("recall", _recall), ("f1", _f1)):
+        low, high = _ends(of(drawn))
+        found[name] = (float(of(counts)[0]), low, high)
+    return found
 
 
-def interval(
-    rows: Sequence[object], figure: Callable[[Sequence[object]], float], times: int = 1000
-) -> tuple[float, float]:
-    """95 % percentile bootstrap interval (Efron 1979) of a figure over rows. Seeded: the same rows, the same interval."""
-    chance = random.Random(len(rows))
-    made = sorted(figure(chance.choices(rows, k=len(rows))) for _ in range(times))
-    return made[int(0.025 * times)], made[int(0.975 * times) - 1]
+# of rows (wrongly abstained, rightly abstained, wrongly answered, rightly answered); 0 where nothing is to divide
 
 
-def mean_interval(values: Sequence[float], times: int = 1000) -> tuple[float, float]:
-    """`interval` of the mean, quicker."""
+def _precision(rows: Any) -> Any:
+    return rows[:, 1] / (rows[:, 0] + rows[:, 1]).clip(1)
+
+
+def _recall(rows: Any) -> Any:
+    return rows[:, 1] / (rows[:, 1] + rows[:, 2]).clip(1)
+
+
+def _f1(rows: Any) -> Any:
+    return 2 * rows[:, 1] / (2 * rows[:, 1] + rows[:, 0] + rows[:, 2]).clip(1)
+
+
+def interval(values: Sequence[float], times: int = 1000) -> tuple[float, float]:
+    """95 % percentile bootstrap interval of the mean (Efron 1979). Seeded: the same values, the same interval."""
     import numpy as np
 
     picks = np.random.default_rng(len(values)).integers(0, len(values), (times, len(values)))
-    means = np.sort(np.asarray(values)[picks].mean(axis=1))
-    return float(means[int(0.025 * times)]), float(means[int(0.975 * times) - 1])
+    return _ends(np.asarray(values)[picks].mean(axis=1))
+
+
+def _ends(drawn: Any) -> tuple[float, float]:
+    ordered = sorted(map(float, drawn))
+    return ordered[int(0.025 * len(ordered))], ordered[int(0.975 * len(ordered)) - 1]
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from xml.etree import ElementTree
 
 from evals import plots
 from evals.gate import WHOLE, Change, Flip, Verdict
-from evals.metrics import METRICS, abstention, interval, mean_interval, percentile
+from evals.metrics import METRICS, abstention, interval, percentile
 from evals.run import Outcome, Run
 from index.errors import StorageError
 
 Price = tuple[float, float]  # of a million tokens of prompt and of completion
 _HISTORY = ("accuracy", "recall", "gold_recall", "gold_precision", "abstained", "verifier")
 _SHOWN = 60
+_RUNS = 50
 
 
 def summary(run: Run, price: Price = (0.0, 0.0)) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def _means(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
     for metric in METRICS:
         values = [o.values[metric] for o in outcomes if metric in o.values]
         if values:
-            low, high = mean_interval(values)
+            low, high = interval(values)
             value = sum(values) / len(values)
             found[metric] = {
                 "value": round(value, 6),
@@ -74,25 +75,17 @@ def _means(outcomes: Sequence[Outcome]) -> dict[str, dict[str, float]]:
 
 
 def _abstention(pairs: Sequence[tuple[bool, bool]]) -> dict[str, dict[str, float]]:
-    def one(name: str) -> Callable[[Sequence[object]], float]:
-        return lambda rows: abstention(cast(Sequence[tuple[bool, bool]], rows))[name]
-
-    found = {}
-    for name, value in abstention(pairs).items():
-        low, high = interval(pairs, one(name))
-        found[name] = {
-            "value": round(value, 6),
-            "low": round(low, 6),
-            "high": round(high, 6),
-            "n": len(pairs),
-        }
-    return found
+    return {
+        name: {"value": round(value, 6), "low": round(low, 6), "high": round(high, 6), "n": len(pairs)}
+        for name, (value, low, high) in abstention(pairs).items()
+    }
 
 
-def as_json(run: Run, verdict: Verdict | None, price: Price = (0.0, 0.0)) -> dict[str, Any]:
+def as_json(run: Run, verdict: Verdict | None, told: Mapping[str, Any]) -> dict[str, Any]:
+    """told: the run's `summary`, here and below."""
     return {
         "made": run.made,
-        **summary(run, price),
+        **told,
         "gate": _gate(verdict),
         "outcomes": [asdict(o) for o in run.outcomes],
     }
@@ -124,9 +117,8 @@ def _gate(verdict: Verdict | None) -> dict[str, Any] | None:
 # ------------------------------------------------------------------------------------------------- in words
 
 
-def text(run: Run, verdict: Verdict | None, price: Price = (0.0, 0.0)) -> str:
+def text(run: Run, verdict: Verdict | None, told: Mapping[str, Any]) -> str:
     """For a terminal."""
-    told = summary(run, price)
     lines = [f"{told['questions']} questions, {told['claims']} claims, answers by {run.made['mode']}.", ""]
     for metric, row in told["metrics"][WHOLE].items():
         lines.append(
@@ -172,9 +164,8 @@ def _short(words: str, most: int = 160) -> str:
     return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
-def markdown(run: Run, verdict: Verdict | None, price: Price = (0.0, 0.0)) -> str:
+def markdown(verdict: Verdict | None, told: Mapping[str, Any]) -> str:
     """For CI's summary page."""
-    told = summary(run, price)
     head = "no baseline" if verdict is None else "passed" if verdict.passed else "failed"
     lines = [f"## Evaluation: {head}", "", f"{told['questions']} questions, {told['claims']} claims.", ""]
     before = {c.metric: c for c in verdict.changes if c.slice == WHOLE} if verdict else {}
@@ -256,31 +247,25 @@ def _xml(words: str) -> str:
 # ------------------------------------------------------------------------------------------------- in files
 
 
-def write(folder: Path, run: Run, verdict: Verdict | None, history: Path, price: Price = (0.0, 0.0)) -> Path:
+def write(folder: Path, run: Run, verdict: Verdict | None, told: Mapping[str, Any], history: Path) -> Path:
     """eval.html, eval.md, eval.xml (JUnit) and eval.json into `folder`; a line is added to `history`.
 
-    Raises StorageError.
+    Returns the path of the HTML file. Raises StorageError.
     """
-    told = summary(run, price)
     means = {metric: row["value"] for metric, row in told["metrics"][WHOLE].items()}
-    line = {
-        "when": run.made["when"],
-        "commit": run.made["commit"],
-        "questions": told["questions"],
-        "metrics": means,
-    }
+    line = {"when": run.made["when"], "commit": run.made["commit"], "metrics": means}
+    whole = json.dumps(as_json(run, verdict, told), ensure_ascii=False, indent=1)
+    path = folder / "eval.html"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         history.parent.mkdir(parents=True, exist_ok=True)
         with history.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        past = [json.loads(row) for row in history.read_text(encoding="utf-8").splitlines()][-50:]
-        (folder / "eval.md").write_text(markdown(run, verdict, price), encoding="utf-8")
+        past = [json.loads(row) for row in history.read_text(encoding="utf-8").splitlines()][-_RUNS:]
+        (folder / "eval.json").write_text(whole + "\n", encoding="utf-8")
+        (folder / "eval.md").write_text(markdown(verdict, told), encoding="utf-8")
         (folder / "eval.xml").write_text(junit(run, verdict), encoding="utf-8")
-        told_all = json.dumps(as_json(run, verdict, price), ensure_ascii=False, indent=1)
-        (folder / "eval.json").write_text(told_all + "\n", encoding="utf-8")
-        path = folder / "eval.html"
-        path.write_text(html(run, verdict, past, price), encoding="utf-8")
+        path.write_text(html(run, verdict, told, past), encoding="utf-8")
     except OSError as error:
         raise StorageError(
             f"The report cannot be written to {folder} ({error.strerror}).",
@@ -290,12 +275,11 @@ def write(folder: Path, run: Run, verdict: Verdict | None, history: Path, price:
 
 
 def html(
-    run: Run, verdict: Verdict | None, past: Sequence[Mapping[str, Any]], price: Price = (0.0, 0.0)
+    run: Run, verdict: Verdict | None, told: Mapping[str, Any], past: Sequence[Mapping[str, Any]]
 ) -> str:
     """past: lines of the history, oldest first, this run's among them."""
     from jinja2 import Environment
 
-    told = summary(run, price)
     by = told["metrics"]
     asked = run.questions
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)

@@ -281,19 +281,21 @@ def _supported(text: str, passages: Sequence[tuple[str, str | None]], archive: A
 
 def provenance(archive: Archive) -> dict[str, Any]:
     """Everything that the numbers depend on: settings (without secrets), prompts, weights, index, versions."""
+    from rag.write import model_name
+
     settings = archive.settings
     told = settings.model_dump(mode="json", exclude=_UNTOLD)
     told["index"].pop("folders")
     prompts = {
         f"prompts/{p.name}": _hash(p.read_bytes())
         for p in files("prompts").iterdir()
-        if p.name.endswith(".md")
+        if p.name.endswith(".md") and p.name != "draft.md"
     }
     weights = _hash(files("rag").joinpath("weights.json").read_bytes())
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
-        "mode": "write" if settings.llm.model else "quote",
+        "mode": "write" if model_name(settings.llm) else "quote",
         "settings": told,
         "embedder": archive.catalogue.get("embedder"),
         "judge": settings.eval.judge_model,

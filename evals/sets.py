@@ -44,8 +44,8 @@ class Claim:
 
 
 def load_set(path: Path) -> list[Item]:
-    """Raises InputError naming the line that is wrong."""
-    return [_item(row, path, n) for n, row in _rows(path)]
+    """The questions of a set, without candidates (`"approved": false`). Raises InputError naming the line that is wrong."""
+    return [_item(row, path, n) for n, row in _rows(path) if row.get("approved") is not False]
 
 
 def load_claims(path: Path) -> list[Claim]:
