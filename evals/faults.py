@@ -92,8 +92,9 @@ class _Trial:
         self._index(None)
         self._compare(killed)
         said = [
-            f"{killed} kills {min(moments):.2f} to {max(moments):.2f} s into a run, {whole} runs came to their"
-            f" end, {embedded} passages embedded; {time.monotonic() - began:.0f} s in all; seed {self.seed}.",
+            f"{killed} kills, {min(moments):.2f} to {max(moments):.2f} s into a run.",
+            f"{whole} runs came to their end, {embedded} passages were embedded in all.",
+            f"{time.monotonic() - began:.0f} s, --seed {self.seed}.",
             *self.problems,
             "FAILED" if self.problems else "Nothing lost, nothing twice, nothing embedded again.",
         ]

@@ -21,6 +21,7 @@ from index.encode import Embedded, Progress, Spans, fingerprint_of, unit
 from index.settings import ROOT, EmbeddingSettings, Settings
 from index.sync import SAMPLES
 
+_ENOUGH = 120  # texts, some 600 sentences
 _XQUAD = ROOT.parent / "shared" / "data"
 
 
@@ -34,7 +35,7 @@ def _sentences(language: str) -> tuple[str, ...]:
         texts = [paragraph["context"] for entry in loaded["data"] for paragraph in entry["paragraphs"]]
     else:
         texts = [path.read_text(encoding="utf-8") for path in sorted(SAMPLES.glob("*.txt"))]
-    return tuple(text[a:b] for text in texts for a, b in sentences(text, language))
+    return tuple(text[a:b] for text in texts[:_ENOUGH] for a, b in sentences(text, language))
 
 
 def article(number: int, language: str = "en", words: int = 400) -> str:

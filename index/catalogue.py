@@ -116,7 +116,10 @@ def current(data_dir: Path) -> Path | None:
             "Check DOSSIER_DATA_DIR and its rights.",
         ) from error
     path = data_dir / name
-    return path if path.is_file() else None
+    if path.is_file():
+        return path
+    # between the two looks a rebuilt one may have taken over
+    return current(data_dir) if (data_dir / "current").read_text(encoding="utf-8").strip() != name else None
 
 
 def create(data_dir: Path, embedder: str) -> Path:
@@ -524,6 +527,18 @@ class Catalogue:
             (f'language : "{language}" AND terms : ({match})', limit),
         )
         return [(row[0], float(row[1])) for row in rows]
+
+    def terms_beginning(self, start: str, shortest: int, longest: int) -> list[str]:
+        """The word index's terms that begin so and are that long."""
+        db = self.db
+        db.execute(
+            "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab('main', 'words', 'row')"
+        )
+        rows = db.execute(
+            "SELECT term FROM temp.vocabulary WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ?",
+            (start, start + "\U0010ffff", shortest, longest),
+        )
+        return [row[0] for row in rows]
 
     def document_frequency(self, terms: Iterable[str]) -> dict[str, int]:
         """In how many passages each term stands; terms that stand nowhere are left out."""

@@ -33,7 +33,7 @@ def check(catalogue: Catalogue, vectors: Vectors) -> list[str]:
 
 
 def repair(catalogue: Catalogue, vectors: Vectors) -> None:
-    """Mend what `check` finds. Files whose passages or vectors are lost are marked for the next `index` to
+    """Mend what `check` finds. Files whose words or vectors are lost are forgotten, for the next `index` to
     read again (vectors that are stored are not made again); word index, sums and Chroma are made afresh.
 
     Raises LockedError while another run holds the index, StorageError, VectorStoreError.
@@ -42,10 +42,12 @@ def repair(catalogue: Catalogue, vectors: Vectors) -> None:
         with catalogue.transaction() as db:
             db.execute("DELETE FROM words WHERE rowid NOT IN (SELECT rowid FROM passages)")
             db.execute("INSERT INTO words (words) VALUES ('rebuild')")
-            db.execute(
-                "UPDATE files SET hash = '' WHERE (folder, path) IN (SELECT a.folder, a.path FROM articles a"
-                f" JOIN passages p ON p.article = a.rowid WHERE p.{_NO_VECTOR} OR p.{_NO_WORDS})"
-            )
+            broken = db.execute(
+                "SELECT DISTINCT a.folder, a.path FROM articles a JOIN passages p ON p.article = a.rowid"
+                f" WHERE p.{_NO_VECTOR} OR p.{_NO_WORDS}"
+            ).fetchall()
+        for folder, path in broken:
+            catalogue.write_file(folder, path, "", [])
         catalogue.recount()
         vectors.refill(catalogue)
         catalogue.settle()

@@ -579,9 +579,13 @@ def _catch_up(run: _Run) -> bool:
 
 
 def _finish_chroma(run: _Run) -> None:
-    if not run.settings.vectors.url and not _catch_up(run):
-        run.vectors.refill(run.catalogue)
-    run.vectors.catch_up(run.catalogue)
-    if not run.vectors.agrees(run.catalogue):
+    try:
+        run.vectors.catch_up(run.catalogue)
+        agrees = run.vectors.agrees(run.catalogue)
+    except VectorStoreError:
+        if run.settings.vectors.url:
+            raise
+        agrees = False
+    if not agrees:
         log.warning("Chroma's copy of the vectors had gone astray; it is made again from the catalogue.")
         run.vectors.refill(run.catalogue)

@@ -142,6 +142,8 @@ class Vectors:
         self._collections.clear()
         if self._client is not None:
             self._client.close()
+            if self.settings.url:  # which leaves its connections open
+                self._client._server._session.close()
         self._client = None
 
     def _names(self) -> list[str]:
@@ -175,11 +177,17 @@ class Vectors:
 
     def _connect(self) -> ClientAPI:
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
         from chromadb.config import Settings
 
         quiet = Settings(anonymized_telemetry=False, is_persistent=not self.settings.url)
         if not self.settings.url:
-            return chromadb.PersistentClient(path=str(self.path), settings=quiet)
+            try:
+                return chromadb.PersistentClient(path=str(self.path), settings=quiet)
+            except BaseException:
+                # Chroma would hand out what it could not start to whoever asks next
+                SharedSystemClient._identifier_to_system.pop(str(self.path), None)
+                raise
         import httpx
 
         url = urlsplit(self.settings.url)

@@ -81,8 +81,8 @@ def stop_stems(language: str) -> frozenset[str]:
 
 
 def _whole(term: str) -> str:
-    """Without apostrophes and what folding makes of ligatures and circled digits: spaces, brackets."""
-    return _SPLITS.sub("", term)
+    """Without apostrophes and what folding makes of ligatures and letterlike signs: blanks, capitals."""
+    return _SPLITS.sub("", term.lower())
 
 
 def _bare(word: str) -> str:

@@ -10,11 +10,10 @@ from index.nouns import Article
 from index.split import passages, sentences, tokenizer
 
 SIZES = st.integers(16, 400)
-WORDS = st.sampled_from(
-    "Kina sade U.S. Mr. 9,2 miljarder (Reuters) – “Vi vet.” dr. 中国 说。 \u00a0 \n \n\n \r\n \t <|endoftext|> é e\u0301 👩‍👩‍👧 .".split(
-        " "
-    )
-)
+WORDS = st.sampled_from([
+    "Kina", "sade", "U.S.", "Mr.", "9,2", "(Reuters)", "–", "“Vi", "vet.”", "dr.", "中国", "说。", ".", "é",
+    "\u00a0", "\n", "\n\n", "\r\n", "\t", "<|endoftext|>", "e\u0301", "👩\u200d👩\u200d👧",
+])  # fmt: skip
 TEXTS = st.one_of(
     st.text(max_size=600),
     st.lists(WORDS, max_size=250).map(" ".join),
@@ -62,7 +61,8 @@ def test_passages_keep_to_their_size(text: str, size: int) -> None:
 
 
 def test_sentences_of_news() -> None:
-    text = "SANTIAGO (Reuters) - The U.S. Treasury said so. “It is true.” Mr. Li agreed.\nA new line is a new sentence"
+    text = "SANTIAGO (Reuters) - The U.S. Treasury said so. “It is true.” Mr. Li agreed.\n"
+    text += "A new line is a new sentence"
     found = [text[a:b] for a, b in sentences(text, "en")]
     assert found == [
         "SANTIAGO (Reuters) - The U.S. Treasury said so.",

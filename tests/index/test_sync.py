@@ -1,7 +1,8 @@
-"""Bringing the index in step: whatever happens to the folder and to the run, it equals an index built afresh."""
+"""Bringing the index in step: whatever happens to folder and run, it equals an index built afresh."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import resource
@@ -208,10 +209,8 @@ def test_any_sequence_equals_an_index_built_afresh(
         for kind, name, number in changes:
             change(folder, kind, name, number)
         encoder = Counting()
-        try:
+        with contextlib.suppress(Killed):
             run(settings, folder, encoder=encoder, progress=Deadly(cut))
-        except Killed:
-            pass
         assert not stored & set(encoder.keys)
         stored = {row[0] for row in catalogue_of(settings).db.execute("SELECT hash FROM vectors")}
     same_as_fresh(settings, folder)
@@ -491,7 +490,8 @@ def test_a_full_disk_is_survived(folder: Path, settings: Settings) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
     program = (
-        "import sys; from pathlib import Path; from evals.synthetic import TinyEncoder; from index.sync import index\n"
+        "import sys; from pathlib import Path; from evals.synthetic import TinyEncoder\n"
+        "from index.sync import index\n"
         "from index.settings import Settings; from index.errors import DossierError\n"
         "try: index(Settings(data_dir=Path(sys.argv[1])), encoder=TinyEncoder())\n"
         "except DossierError as error: print(error.code, error)"
