@@ -127,7 +127,8 @@ def contents(settings: Settings) -> dict[str, Any]:
             "files": rows("SELECT folder, path, hash, reason FROM files"),
             "aside": rows("SELECT * FROM aside"),
             "articles": [(a, catalogue.passages_of(a.id)) for a in catalogue.articles(text=True)],
-            "signatures": catalogue.signatures(),
+            "signatures": catalogue.signatures(grouped=True),
+            "alike": catalogue.alike(),
             "passages": rows('SELECT id, start, "end", sentences, language, vector, in_chroma FROM passages'),
             "words": rows(
                 "SELECT p.id, w.language, w.terms FROM words w JOIN passages p ON p.rowid = w.rowid"

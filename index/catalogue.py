@@ -37,7 +37,7 @@ Vector = NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE folders (path TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -49,9 +49,10 @@ CREATE TABLE articles (
     rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, folder TEXT NOT NULL, path TEXT NOT NULL,
     source TEXT NOT NULL, title TEXT, publisher TEXT, author TEXT, published TEXT,
     published_basis TEXT NOT NULL, language TEXT NOT NULL, genre TEXT NOT NULL, story TEXT NOT NULL,
-    body INTEGER NOT NULL, text TEXT NOT NULL, signature BLOB);
+    body INTEGER NOT NULL, text TEXT NOT NULL, signature BLOB NOT NULL, grouped INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX articles_file ON articles (folder, path);
 CREATE INDEX articles_story ON articles (story);
+CREATE TABLE alike (one BLOB, other BLOB, resemblance REAL NOT NULL, PRIMARY KEY (one, other));
 CREATE TABLE passages (
     rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, article INTEGER NOT NULL REFERENCES articles (rowid),
     start INTEGER NOT NULL, "end" INTEGER NOT NULL, sentences TEXT NOT NULL, language TEXT NOT NULL,
@@ -367,13 +368,19 @@ class Catalogue:
                 db.execute("DELETE FROM aside WHERE folder = ?", (folder,))
                 db.executemany("INSERT INTO aside VALUES (?, ?, ?)", [(folder, *row) for row in now])
 
-    def set_stories(self, stories: Mapping[str, str]) -> None:
-        """Article id -> story id, where it changed."""
+    def set_stories(self, stories: Mapping[str, str], pairs: Mapping[tuple[bytes, bytes], float]) -> None:
+        """Article id -> story id, and the pairs of signatures found alike, in place of those known so far."""
         known = dict(self._rows("SELECT id, story FROM articles"))
         changed = [(story, article) for article, story in stories.items() if known.get(article) != story]
-        if changed:
-            with self.transaction() as db:
-                db.executemany("UPDATE articles SET story = ? WHERE id = ?", changed)
+        before = self.alike()
+        with self.transaction() as db:
+            db.executemany("UPDATE articles SET story = ? WHERE id = ?", changed)
+            db.execute("UPDATE articles SET grouped = 1 WHERE grouped = 0")
+            db.executemany(
+                "DELETE FROM alike WHERE one = ? AND other = ?", list(before.keys() - pairs.keys())
+            )
+            added = [(*pair, pairs[pair]) for pair in pairs.keys() - before.keys()]
+            db.executemany("INSERT INTO alike VALUES (?, ?, ?)", added)
 
     def publish(self) -> None:
         """Have serving processes look again: what was written so far and is in Chroma."""
@@ -459,8 +466,14 @@ class Catalogue:
         rows = self._rows(f"SELECT {_HEADER} FROM articles WHERE story = ? ORDER BY folder, source", (story,))
         return [Article(*row) for row in rows]
 
-    def signatures(self) -> dict[str, bytes]:
-        return dict(self._rows("SELECT id, signature FROM articles ORDER BY id"))
+    def signatures(self, *, grouped: bool | None = None) -> dict[str, bytes]:
+        """Article id -> what `story.alike` compares; grouped: of those that `set_stories` saw, or not."""
+        where = "" if grouped is None else f" WHERE grouped = {int(grouped)}"
+        return dict(self._rows(f"SELECT id, signature FROM articles{where} ORDER BY id"))
+
+    def alike(self) -> dict[tuple[bytes, bytes], float]:
+        """Pairs of signatures -> resemblance, as `set_stories` was given them."""
+        return {(one, other): strength for one, other, strength in self._rows("SELECT * FROM alike")}
 
     def languages(self) -> dict[str, Language]:
         rows = self._rows("SELECT * FROM languages ORDER BY language")

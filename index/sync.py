@@ -500,13 +500,18 @@ def _count(catalogue: Catalogue, item: _Item, report: IndexReport, moved: bool) 
 
 
 def _group_stories(catalogue: Catalogue) -> None:
-    from index.story import group
+    from index.story import alike, stories
 
     def text(article_id: str) -> str:
         article = catalogue.article(article_id)
         return article.text[article.body :] if article else ""
 
-    catalogue.set_stories(group(catalogue.signatures(), text))
+    signatures = catalogue.signatures()
+    settled = set(catalogue.signatures(grouped=True).values())
+    there = set(signatures.values())
+    pairs = {pair: strength for pair, strength in catalogue.alike().items() if there.issuperset(pair)}
+    pairs |= alike(signatures, text, settled)
+    catalogue.set_stories(stories(signatures, pairs), pairs)
 
 
 # ------------------------------------------------------------------------------------------------ embedding

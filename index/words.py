@@ -10,7 +10,7 @@ would split at.
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from index.figures import figures, fold, territories
@@ -58,6 +58,7 @@ def _stemmer(language: str) -> Stemmer.Stemmer | None:
     return Stemmer.Stemmer(name) if name in Stemmer.algorithms() else None
 
 
+@lru_cache(maxsize=100_000)
 def stem(word: str, language: str) -> str:
     """Snowball stem of a word, lower case without diacritics; the word itself where Snowball lacks the
     language.
