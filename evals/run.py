@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import platform
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,11 +25,13 @@ from evals.metrics import Values
 from evals.sets import Claim, Item
 from index.archive import Archive
 from index.encode import fingerprint_of
-from index.errors import InputError
+from index.errors import InputError, StorageError
 from index.nouns import Article, Passage
 from index.settings import ROOT, Settings
 from index.sync import Progress
 from rag.nouns import Answer, Citation
+
+log = logging.getLogger(__name__)
 
 SEEDS = ROOT / "seeds"
 QUESTIONS = ROOT / "evals" / "questions.jsonl"
@@ -82,7 +85,11 @@ def own_index(settings: Settings, folder: Path, progress: Progress | None = None
     )
     place = settings.data_dir / "eval" / hashlib.sha256(told.encode()).hexdigest()[:12]
     own = settings.model_copy(update={"data_dir": place})
-    index(own, [folder], progress=progress, wait=600)
+    try:
+        index(own, [folder], progress=progress, wait=600)
+    except StorageError as error:  # damaged, or written by another version: nobody's but ours, so made anew
+        log.warning("%s It is made anew.", error.message)
+        index(own, [folder], progress=progress, wait=600, rebuild=True)
     return Archive(own)
 
 

@@ -1,0 +1,87 @@
+"""`python -m evals.figures` (`make figures`): writes README's figures out of the last results in reports/.
+
+`make eval` leaves eval.json there and `make bench` bench.json; what is missing is measured first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from evals.gate import WHOLE
+from evals.metrics import METRICS
+from index.errors import InputError
+from index.settings import ROOT
+
+_SHOWN = (
+    "accuracy", "recall", "recall@1", "ndcg", "gold_recall", "gold_precision", "exact_quotes", "dated", "attributed",
+    "one_story", "verifier_false", "verifier_true",
+)  # fmt: skip
+_BLOCK = re.compile(r"(<!-- figures -->\n).*?(\n<!-- /figures -->)", re.S)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md")
+    parser.add_argument("--reports", type=Path, default=Path("reports"))
+    options = parser.parse_args()
+    for name, command in (
+        ("eval", ["-c", "from ui.cli import main; main()", "eval", "--report", str(options.reports)]),
+        ("bench", ["-m", "evals.bench", "--report", str(options.reports)]),
+    ):
+        if not (options.reports / f"{name}.json").is_file():
+            subprocess.run([sys.executable, *command], cwd=Path.cwd(), check=False)
+    told = figures(
+        *(json.loads((options.reports / f"{n}.json").read_text("utf-8")) for n in ("eval", "bench"))
+    )
+    text = options.readme.read_text(encoding="utf-8")
+    if not _BLOCK.search(text):
+        raise InputError(
+            f"{options.readme} has no figures block.", "Put `<!-- figures -->` and `<!-- /figures -->` in."
+        )
+    options.readme.write_text(_BLOCK.sub(lambda found: found[1] + told + found[2], text), encoding="utf-8")
+    return 0
+
+
+def figures(evaluated: dict[str, Any], bench: dict[str, Any]) -> str:
+    """Markdown. evaluated: eval.json; bench: bench.json."""
+    means = evaluated["metrics"][WHOLE]
+    made = evaluated["made"]
+    how = "with a language model" if made["mode"] == "write" else "quoting"
+    lines = [
+        f"{evaluated['questions']} questions and {evaluated['claims']} claims on the sample articles, {how}, "
+        f"{made['when'][:10]}:",
+        "",
+        "| | | 95 % interval |",
+        "| --- | --- | --- |",
+    ]
+    for metric in _SHOWN:
+        if metric in means:
+            row = means[metric]
+            lines.append(
+                f"| {METRICS[metric].title} | {row['value']:.3f} | {row['low']:.3f} to {row['high']:.3f} |"
+            )
+    for name, row in evaluated["abstention"].items():
+        lines.append(f"| abstention {name} | {row['value']:.3f} | {row['low']:.3f} to {row['high']:.3f} |")
+    index, answers = bench["indexing"], bench["answers"]
+    lines += [
+        "",
+        f"On the machine that measured this: {index['articles a second']:.1f} articles "
+        f"({index['tokens a second']:,.0f} tokens) indexed a second, {index['share in embedding']:.0%} of it in the "
+        f"embedder; a second `dossier index` of {index['articles']:,.0f} articles takes "
+        f"{index['seconds, second run, whole process']:.2f} s; retrieval {answers['retrieval_p50_ms']:.0f} ms "
+        f"(p95 {answers['retrieval_p95_ms']:.0f}), a quoted answer {answers['answer_p50_ms']:.0f} ms "
+        f"(p95 {answers['answer_p95_ms']:.0f}), which is as long as {answers['answer_p50_in_embeddings']:.1f} "
+        f"embeddings of a question; {answers['memory_mb']:.0f} MB at rest; `dossier --help` "
+        f"{bench['help']['seconds']:.2f} s.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
