@@ -154,7 +154,7 @@ FAULTS: Mapping[str, Fault] = {
     "no-stories": Fault(
         "copies of a story are not known as such",
         _metrics("one_story"),
-        plant=_replace("index.story.group", lambda _: lambda signatures, texts: {name: name for name in signatures}),
+        plant=_replace("index.story.stories", lambda _: lambda signatures, pairs: {name: name for name in signatures}),
         reindex=True,
     ),
     "no-speakers": Fault(

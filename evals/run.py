@@ -25,7 +25,7 @@ from evals.metrics import Values
 from evals.sets import Claim, Item
 from index.archive import Archive
 from index.encode import fingerprint_of
-from index.errors import InputError, StorageError
+from index.errors import EmptyIndexError, IndexError_, InputError, LockedError
 from index.nouns import Article, Passage
 from index.settings import ROOT, Settings
 from index.sync import Progress
@@ -87,7 +87,9 @@ def own_index(settings: Settings, folder: Path, progress: Progress | None = None
     own = settings.model_copy(update={"data_dir": place})
     try:
         index(own, [folder], progress=progress, wait=600)
-    except StorageError as error:  # damaged, or written by another version: nobody's but ours, so made anew
+    except (EmptyIndexError, LockedError):
+        raise
+    except IndexError_ as error:  # damaged, or written by another version: nobody's but ours, so made anew
         log.warning("%s It is made anew.", error.message)
         index(own, [folder], progress=progress, wait=600, rebuild=True)
     return Archive(own)
