@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 import numpy as np
@@ -38,6 +39,7 @@ class Archive:
         self._languages: dict[str, Language] = {}
         self._frequencies: dict[str, int] = {}
         self._generals: dict[str, Vector] = {}
+        self._spelled: dict[str, str | None] = {}
 
     @property
     def catalogue(self) -> Catalogue:
@@ -79,7 +81,9 @@ class Archive:
             return catalogue.nearest_in(language, query, limit)
         known = self._languages.get(language)
         if known and len(found) < min(limit, known.passages):
-            log.warning("Chroma lacks passages: searching the catalogue's own; `dossier status --repair` mends it.")
+            log.warning(
+                "Chroma lacks passages: searching the catalogue's own; `dossier status --repair` mends it."
+            )
             return catalogue.nearest_in(language, query, limit)
         return found
 
@@ -98,6 +102,20 @@ class Archive:
             found = catalogue.document_frequency(new)
             known.update({t: found.get(t, 0) for t in new})
         return {t: known.get(t, 0) for t in listed}
+
+    def spelled(self, term: str, language: str) -> str | None:
+        """The term of the word index nearest to a stem that stands nowhere in it, if one is near: a slip of the
+        keyboard. Same first letter, at most a fifth of the letters wrong (difflib)."""
+        if len(term) < 5:
+            return None
+        key = f"{language}_{term}"
+        if key not in self._spelled:
+            near = self.catalogue.terms_beginning(f"{language}_{term[0]}", len(key) - 2, len(key) + 2)
+            found = get_close_matches(key, near, n=1, cutoff=0.84)
+            if len(self._spelled) > 10_000:
+                self._spelled.clear()
+            self._spelled[key] = found[0].partition("_")[2] if found else None
+        return self._spelled[key]
 
     def allowed(self, filters: Filters) -> dict[str, list[str]]:
         """Language -> ids of the passages that pass the filters."""
@@ -120,7 +138,8 @@ class Archive:
             path = catalogues.current(self.settings.data_dir)
             if path is None:
                 raise EmptyIndexError(
-                    "Nothing is indexed yet.", "Run `dossier index FOLDER` with the folder that holds your articles."
+                    "Nothing is indexed yet.",
+                    "Run `dossier index FOLDER` with the folder that holds your articles.",
                 )
             if self._catalogue is None or self._catalogue.path != path:
                 self.close()
@@ -136,11 +155,13 @@ class Archive:
                 )
                 self._languages = self._catalogue.languages()
                 self._frequencies = {}
+                self._spelled = {}
                 self._generation = generation
             if not self._languages:
                 self._generation = -1  # a first run may be under way
                 raise EmptyIndexError(
-                    "Nothing is indexed yet.", "Run `dossier index FOLDER` with the folder that holds your articles."
+                    "Nothing is indexed yet.",
+                    "Run `dossier index FOLDER` with the folder that holds your articles.",
                 )
             return self._catalogue, self._vectors
 

@@ -63,14 +63,24 @@ class Moment:
 _SCALES: tuple[tuple[str, float], ...] = (
     (r"hundred|hundra|hundert", 1e2),
     (r"thousand|tusen|tusind|tausend|tsd|mil|mille|mila|duizend|tuhat|tuhatta|tysi[ąa]c\w*|тыс\w*|k", 1e3),
-    (r"million\w*|miljon\w*|miljoen\w*|mill[oó]n\w*|milione?i?|milh[ãa]o|milh[õo]es|miljoon\w*|milion\w*|mio|mln|mn|mill|milj|m|миллион\w*|млн", 1e6),
-    (r"milliard\w*|miljard\w*|miliard\w*|mrd|mdr|mia|md|bn|bln|b|bilh[ãa]o|bilh[õo]es|миллиард\w*|млрд|mil mill?ones|mil milh[õo]es", 1e9),
-    (r"biljon\w*|biljoen\w*|bill[oó]n|billones|bilione?i?|biljoon\w*|trillions?|tn|trn|trilh[ãa]o|trilh[õo]es|триллион\w*|трлн", 1e12),
+    (
+        r"million\w*|miljon\w*|miljoen\w*|mill[oó]n\w*|milione?i?|milh[ãa]o|milh[õo]es|miljoon\w*|milion\w*|mio|mln|mn|mill|milj|m|миллион\w*|млн",
+        1e6,
+    ),
+    (
+        r"milliard\w*|miljard\w*|miliard\w*|mrd|mdr|mia|md|bn|bln|b|bilh[ãa]o|bilh[õo]es|миллиард\w*|млрд|mil mill?ones|mil milh[õo]es",
+        1e9,
+    ),
+    (
+        r"biljon\w*|biljoen\w*|bill[oó]n|billones|bilione?i?|biljoon\w*|trillions?|tn|trn|trilh[ãa]o|trilh[õo]es|триллион\w*|трлн",
+        1e12,
+    ),
     (r"billion\w*", 0.0),  # by language, see _scale
 )
 _SHORT_SCALE = {"en"}
 _SCALE_RE = re.compile(
-    r"[\s\u00a0\u202f-]{0,2}(?P<scale>" + "|".join(f"(?:{p})" for p, _ in reversed(_SCALES)) + r")(?![\w])", re.I
+    r"[\s\u00a0\u202f-]{0,2}(?P<scale>" + "|".join(f"(?:{p})" for p, _ in reversed(_SCALES)) + r")(?![\w])",
+    re.I,
 )
 
 _FRACTIONS: tuple[tuple[str, float], ...] = (
@@ -80,6 +90,7 @@ _FRACTIONS: tuple[tuple[str, float], ...] = (
     (r"fifths?|femtedel\w*|fünftel\w*|quint[oa]s?|cinquièmes?", 20.0),
     (r"tenths?|tiondel\w*|tiendedel\w*|zehntel\w*|décim[oa]s?|dixièmes?|decim[oi]", 10.0),
 )
+_ANY_FRACTION = re.compile("|".join(f"(?:{pattern})" for pattern, _ in _FRACTIONS), re.I)
 
 _CURRENCY_SIGNS = {
     "us$": "USD", "nz$": "NZD", "a$": "AUD", "au$": "AUD", "c$": "CAD", "ca$": "CAD", "hk$": "HKD", "r$": "BRL",
@@ -101,7 +112,10 @@ _MONEY_WORDS = (
     (r"rea(?:l|is|les)", "BRL"),
 )
 _UNIT_WORDS = (
-    (r"%|percent\w*|per cent|procent\w*|prozent\w*|pct|por ?ciento|pour ?cent|per ?cento|prosent|процент\w*", "%"),
+    (
+        r"%|percent\w*|per cent|procent\w*|prozent\w*|pct|por ?ciento|pour ?cent|per ?cento|prosent|процент\w*",
+        "%",
+    ),
     (r"percentage points?|procentenheter|prozentpunkt\w*|puntos porcentuales|puntos", "pp"),
     (r"tonn?es?|tons?|ton|tonnen|toneladas?|tonnellate", "t"),
     (r"kilometers?|kilometres?|kilometer|kilómetros?|km|kilomètres?", "km"),
@@ -167,13 +181,13 @@ def figures(text: str, language: str = "en") -> tuple[Figure, ...]:
     return tuple(sorted(found, key=lambda f: f.start))
 
 
-def _digits(
-    text: str, match: re.Match[str], language: str, taken: list[tuple[int, int]]
-) -> Figure | None:
+def _digits(text: str, match: re.Match[str], language: str, taken: list[tuple[int, int]]) -> Figure | None:
     start, end = match.start("number"), match.end("number")
     if any(s <= start < e for s, e in taken):
         return None
     raw = match["number"]
+    if len(raw) > 100:
+        return None  # no figure is that long, and a float holds no more than 308 digits
     value, step = _value(raw, language)
     sign = (match["sign"] or "").lower()
     if re.search(r"\d{4}[-–/]$", text[max(0, start - 5) : start]) and re.fullmatch(r"\d\d", raw):
@@ -251,7 +265,9 @@ def number_words(language: str) -> dict[str, float]:
     if code not in CONVERTER_CLASSES:
         return {}
     words = {num2words(n, lang=code).lower(): float(n) for n in range(2, 101)}
-    return {w.replace("\u00ad", ""): n for w, n in words.items() if re.fullmatch(r"[^\W\d_]+([- ][^\W\d_]+)*", w)}
+    return {
+        w.replace("\u00ad", ""): n for w, n in words.items() if re.fullmatch(r"[^\W\d_]+([- ][^\W\d_]+)*", w)
+    }
 
 
 def _words(text: str, language: str) -> list[Figure]:
@@ -287,8 +303,10 @@ def _words(text: str, language: str) -> list[Figure]:
 def _fraction(
     text: str, token: re.Match[str], tokens: list[re.Match[str]], i: int, value: float | None
 ) -> Figure | None:
-    """"nine tenths", "två tredjedelar", "a third of": in percent; approximate, since it is a rounding of something."""
+    """ "nine tenths", "två tredjedelar", "a third of": in percent; approximate, since it is a rounding of something."""
     part = tokens[i + 1] if value is not None and i + 1 < len(tokens) else token
+    if not _ANY_FRACTION.fullmatch(part.group()):
+        return None
     for pattern, percent in _FRACTIONS:
         if not re.fullmatch(pattern, part.group(), re.I):
             continue
@@ -349,8 +367,10 @@ def moments(text: str, language: str = "en") -> tuple[Moment, ...]:
     found = []
     for m in _moment_re(language).finditer(text):
         g = {k: v for k, v in m.groupdict().items() if v}
+
         def pick(kind: str, g: dict[str, str] = g) -> str | None:
             return next((v for k, v in g.items() if k[0] == kind), None)
+
         name = pick("n")
         month = months.get(name.lower()) if name else int(pick("m") or 0)
         day = int(pick("d") or 0) or None
@@ -366,7 +386,9 @@ def moments(text: str, language: str = "en") -> tuple[Moment, ...]:
         number = months.get(word.group().lower())
         lone = number and len(word.group()) > 3 and not any(s <= word.start() < e for s, e in spans)
         # "may" and "march" are months only where English capitalises them mid-sentence
-        if lone and (word.group().lower() not in ("may", "march") or (word.group()[0].isupper() and word.start() > 0)):
+        if lone and (
+            word.group().lower() not in ("may", "march") or (word.group()[0].isupper() and word.start() > 0)
+        ):
             found.append(Moment(None, number, None, word.start(), word.end()))
     return tuple(sorted(found, key=lambda f: f.start))
 
@@ -393,7 +415,9 @@ _ALWAYS = {
     "ee. uu": "US", "états-unis": "US", "united states": "US", "european union": "EU", "europeiska unionen": "EU",
     "europäische union": "EU", "europäischen union": "EU", "unión europea": "EU",
 }  # fmt: skip
-_CAPITALISED = re.compile(r"[^\W\d_a-zß-öø-ÿ][\w’'.&-]*(?:[ \u00a0](?:(?:and|of|och|und|y|de|del|la|the|the) )?[^\W\d_a-zß-öø-ÿ][\w’'.&-]*)*")
+_CAPITALISED = re.compile(
+    r"[^\W\d_a-zß-öø-ÿ][\w’'.&-]*(?:[ \u00a0](?:(?:and|of|och|und|y|de|del|la|the|the) )?[^\W\d_a-zß-öø-ÿ][\w’'.&-]*)*"
+)
 
 
 def territories(text: str, language: str = "en") -> set[str]:
@@ -440,7 +464,9 @@ def _territory_re(language: str, code: str) -> re.Pattern[str]:
 def names_territory(text: str, language: str, code: str) -> bool:
     """Whether a country or region is named in `text`, or an adjective that looks made from its name is (Chinese,
     kinesisk, chilenos)."""
-    if code == "US" and re.search(r"(?<!\w)(?:US|U\.S\.?|USA|America\w*|amerikan\w*|estadounidens\w*|Washington)(?!\w)", text):
+    if code == "US" and re.search(
+        r"(?<!\w)(?:US|U\.S\.?|USA|America\w*|amerikan\w*|estadounidens\w*|Washington)(?!\w)", text
+    ):
         return True
     if code == "419" and re.search(r"\b(?:latin|latein|latino)\W?am[eé]r\w+", text, re.I):
         return True
@@ -457,4 +483,10 @@ def demonym(word: str, language: str) -> str | None:
 def fold(word: str) -> str:
     """Lower case without diacritics, for comparing names across languages: Genève -> geneve."""
     plain = unicodedata.normalize("NFKD", word.lower())
-    return "".join(c for c in plain if not unicodedata.combining(c)).replace("ß", "ss").replace("ø", "o").replace("æ", "ae").replace("ł", "l")
+    return (
+        "".join(c for c in plain if not unicodedata.combining(c))
+        .replace("ß", "ss")
+        .replace("ø", "o")
+        .replace("æ", "ae")
+        .replace("ł", "l")
+    )

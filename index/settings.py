@@ -32,9 +32,12 @@ class _Section(BaseModel):
 
 class IndexSettings(_Section):
     folders: list[Path] = Field(
-        default=[], description="folders to index when `dossier index` is given none; empty: the sample articles"
+        default=[],
+        description="folders to index when `dossier index` is given none; empty: the sample articles",
     )
-    passage_tokens: int = Field(default=200, ge=16, le=2000, description="largest passage, in tiktoken tokens")
+    passage_tokens: int = Field(
+        default=200, ge=16, le=2000, description="largest passage, in tiktoken tokens"
+    )
     follow_links: bool = Field(default=False, description="follow symbolic links that lead out of the folder")
     max_file_mb: float = Field(default=50, gt=0, description="larger files are reported and passed over")
 
@@ -59,7 +62,9 @@ class EmbeddingSettings(_Section):
 
 
 class VectorSettings(_Section):
-    url: str | None = Field(default=None, description="a Chroma server, http://host:8000; none: embedded Chroma")
+    url: str | None = Field(
+        default=None, description="a Chroma server, http://host:8000; none: embedded Chroma"
+    )
     token: SecretStr | None = Field(default=None, description="sent as `Authorization: Bearer ...`")
     headers: dict[str, SecretStr] = {}
     tls_verify: bool = True
@@ -72,7 +77,9 @@ class LLMSettings(_Section):
     timeout: float = Field(default=60, gt=0, description="seconds until the first word, and between words")
     max_tokens: int = Field(default=500, ge=16)
     temperature: float = Field(default=0.0, ge=0, le=2)
-    context_tokens: int = Field(default=3000, ge=256, description="most tokens of passages put into the prompt")
+    context_tokens: int = Field(
+        default=3000, ge=256, description="most tokens of passages put into the prompt"
+    )
 
 
 class RetrievalSettings(_Section):
@@ -91,19 +98,23 @@ class RetrievalSettings(_Section):
 class AnswerSettings(_Section):
     max_sentences: int = Field(default=3, ge=1, le=20)
     threshold: float = Field(
-        default=0.5, ge=0, le=1, description="answer when the scorer's probability reaches this"
+        default=0.38, ge=0, le=1, description="answer when the scorer's probability reaches this"
     )
     unsupported: Literal["leave_out", "strike"] = Field(
         default="leave_out", description="what becomes of a sentence its sources do not bear out"
     )
-    model_check: bool = Field(default=False, description="ask the model too whether the source entails a sentence")
+    model_check: bool = Field(
+        default=False, description="ask the model too whether the source entails a sentence"
+    )
     verify: bool = Field(default=True, description="off only to measure what verification is worth")
 
 
 class ServerSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
-    api_keys: list[SecretStr] = Field(default=[], description="when set, the endpoint asks for one as Bearer token")
+    api_keys: list[SecretStr] = Field(
+        default=[], description="when set, the endpoint asks for one as Bearer token"
+    )
     cors_origins: list[str] = Field(default=[], description="sites that may embed the widget")
     requests_per_minute: int = Field(default=0, ge=0, description="per client address; 0: no limit")
 
@@ -118,7 +129,11 @@ class Settings(BaseSettings):
     """The whole tree. Build it with `load_settings()`, which turns mistakes into one clear sentence."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DOSSIER_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file="dossier.toml"
+        env_prefix="DOSSIER_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        toml_file="dossier.toml",
     )
 
     data_dir: Path = Path("data")

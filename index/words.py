@@ -86,5 +86,20 @@ def _whole(term: str) -> str:
     return _SPLITS.sub("", term.lower())
 
 
+@lru_cache(maxsize=50_000)
+def in_dictionary(word: str, language: str) -> bool:
+    """Whether a word, or the last part of a compound (Windparkbetreiber), is in simplemma's list for the language; such a
+    word is translated, where a name ("Cortizo") is not. True where simplemma has no list."""
+    from simplemma import is_known
+
+    def known(part: str) -> bool:
+        return is_known(part.lower(), lang=language) or (language == "de" and is_known(part.capitalize(), lang=language))
+
+    try:
+        return known(word) or (language in COMPOUNDING and any(known(word[i:]) for i in range(3, len(word) - 3)))
+    except ValueError:
+        return True
+
+
 def _bare(word: str) -> str:
     return re.sub(r"[’']\w{0,2}$", "", word)

@@ -21,13 +21,14 @@ import numpy as np
 
 from index.archive import Archive
 from index.catalogue import Vector, days
-from index.figures import Figure, figures, fold, moments, names_territory
+from index.figures import Figure, figures, fold, moments, names_territory, territories
 from index.nouns import Article
 from index.words import stem, stop_stems
 from rag.instructions import talks_to_a_model
 from rag.nouns import Hit
 from rag.question import Question
-from rag.retrieve import general_scale
+from rag.retrieve import fair_scale, general_scale
+from rag.speaker import speaker
 
 _REASON = re.compile(
     r"\b(because|due to|owing to|since|as a result|thanks to|in order to|so that|aims? to|after|driven by|amid|for fear|reason"
@@ -44,6 +45,7 @@ _SPEECH = re.compile(
     re.I,
 )
 _CLOSELY = 16
+_CREDITS = re.compile(r"\W*(?:additional |med )?(?:reporting|writing|editing|rapportering|redigering|compiled) (?:by|av)\b", re.I)
 _TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
 
 
@@ -51,16 +53,19 @@ _TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
 class Features:
     """What is known of a sentence as an answer; every number about 0 to 1.
 
-    meaning: cosine with the question, both freed of their language. passage: the same for the whole passage. ranking: its score
+    meaning: cosine with the question, both freed of their language as it is in general; local: as it is in this index, which
+    takes its common topic away too and so tells its sentences apart better, but means another thing in every index. passage: the same for the whole passage. ranking: its score
     in retrieval, less the best one's.
     words: share of the question's words (by rarity) in the sentence; 0 across languages. around: the same for the
     passage. kind: 1 when it holds the kind of thing asked for, 0 when not, 0.5 when nothing particular is asked.
     names, years, figures: share of those asked for that the sentence, or what stands around it, has (1 when none is
-    asked for). other_year: 1 when it speaks of other years only. foreign: 1 across languages. lead: 1 for the first
+    asked for). other_year: 1 when it speaks of other years only; other_country: 1 when it speaks of another country instead of
+    the one asked for. unknown: share of the question's words, by rarity, that stand nowhere in the index (same language). foreign: 1 across languages. lead: 1 for the first
     sentence of an article, falling. fresh: something besides what the question said is in it.
     """
 
     meaning: float
+    local: float
     passage: float
     ranking: float
     words: float
@@ -70,10 +75,13 @@ class Features:
     years: float
     figures: float
     other_year: float
+    other_country: float
+    unknown: float
     foreign: float
     lead: float
     fresh: float
     foreign_meaning: float
+    foreign_local: float
 
 
 NAMES = tuple(f.name for f in fields(Features))
@@ -100,32 +108,33 @@ def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive:
     catalogue = archive.catalogue
     articles = catalogue.articles_by_id({h.passage.article_id for h in hits})
     stored = catalogue.passage_vectors([h.passage.id for h in hits])
-    scale = general_scale(archive.generals)
-    asked = scale.question(vector)
+    scale, near_scale = general_scale(archive.generals), fair_scale(archive.languages, archive.generals)
+    asked, near_asked = scale.question(vector), near_scale.question(vector)
     rarity = _rarity(question, archive)
     top = max((h.score for h in hits), default=0.0)
-    rough: list[tuple[float, Hit, Article, int, int, Vector, float, float]] = []
+    rough: list[tuple[float, Hit, Article, int, int, Vector, tuple[float, float, float]]] = []
     for hit in hits:
         article = articles.get(hit.passage.article_id)
         if article is None or hit.passage.id not in stored:
             continue
         language = hit.passage.language
         vectors = scale.sentences(stored[hit.passage.id][1], language)
+        local = near_scale.sentences(stored[hit.passage.id][1], language) @ near_asked
         whole = float(scale.passages(stored[hit.passage.id][0], language) @ asked)
-        for (start, end), sentence in zip(hit.passage.sentences, vectors, strict=False):
+        for (start, end), sentence, close in zip(hit.passage.sentences, vectors, local, strict=False):
             text = article.text[start:end]
-            if not _says_something(text):
+            if not _says_something(article, start, end):
                 continue
             meaning = float(sentence @ asked)
-            shared = len(_stems(text, language) & set(rarity)) / (len(rarity) or 1)
-            first = meaning + 0.4 * shared + 0.5 * hit.score
-            rough.append((first, hit, article, start, end, sentence, meaning, whole))
+            shared = len(_stems(text, language) & set(rarity.terms)) / (len(rarity.terms) or 1)
+            first = float(close) + 0.4 * shared + 0.5 * hit.score
+            rough.append((first, hit, article, start, end, sentence, (meaning, float(close), whole)))
     # reading figures and names takes longer than all before: only sentences with a chance are looked at closely
     rough.sort(key=lambda r: -r[0])
     found = []
-    for _, hit, article, start, end, sentence, meaning, whole in rough[:_CLOSELY]:
+    for _, hit, article, start, end, sentence, cosines in rough[:_CLOSELY]:
         text = article.text[start:end]
-        features, missing = describe(question, text, article, hit, top, meaning, whole, rarity, start)
+        features, missing = describe(question, text, article, hit, top, cosines, rarity, start)
         score = judge("sentence", asdict(features))
         found.append(Candidate(hit, article, start, end, text, sentence, features, score, missing))
     return sorted(found, key=lambda c: (-c.score, c.article.source, c.start))
@@ -137,36 +146,41 @@ def describe(
     article: Article,
     hit: Hit,
     top: float,
-    meaning: float,
-    whole: float,
-    rarity: Mapping[str, float],
+    cosines: tuple[float, float, float],
+    rarity: Rarity,
     start: int,
 ) -> tuple[Features, tuple[str, ...]]:
-    """A sentence's features, and what of the question it misses. rarity: the question's terms and their idf."""
+    """A sentence's features, and what of the question it misses. """
     language = hit.passage.language
     same = language == question.language
     passage = hit.passage.text
     own, passage_terms = _stems(text, language), _stems(passage, language)
-    total = sum(rarity.values()) or 1.0
     said = figures(text, language)
     years, other_year, years_missing = _years(question, text, said, article, passage, language)
-    named, names_missing = _names(question, text, passage, article, language)
+    said_by = ""
+    if question.names or question.wanted == "person":
+        said_by = speaker(article.text, start, start + len(text), language) or ""
+    named, names_missing = _names(question, f"{text} {said_by}", passage, article, language)
     counted, figures_missing = _asked_figures(question, said, passage, language)
     features = Features(
-        meaning=meaning,
-        passage=whole,
+        meaning=cosines[0],
+        local=cosines[1],
+        passage=cosines[2],
         ranking=hit.score - top,
-        words=sum(rarity[t] for t in rarity if t in own) / total if same else 0.0,
-        around=sum(rarity[t] for t in rarity if t in passage_terms) / total if same else 0.0,
-        kind=_has_kind(question, text, said, language),
+        words=sum(v for t, v in rarity.terms.items() if t in own) / rarity.total if same else 0.0,
+        around=sum(v for t, v in rarity.terms.items() if t in passage_terms) / rarity.total if same else 0.0,
+        kind=_has_kind(question, text, said, language, said_by),
         names=named,
         years=years,
         figures=counted,
         other_year=other_year,
+        other_country=_other_country(question, text, language),
+        unknown=rarity.unknown if same else 0.0,
         foreign=0.0 if same else 1.0,
         lead=1.0 / (1 + max(0, start - article.body) / 300),
-        fresh=min(1.0, len(own - set(rarity)) / 6),
-        foreign_meaning=0.0 if same else meaning,
+        fresh=min(1.0, len(own - set(rarity.terms)) / 6),
+        foreign_meaning=0.0 if same else cosines[0],
+        foreign_local=0.0 if same else cosines[1],
     )
     return features, tuple(years_missing + names_missing + figures_missing)
 
@@ -185,18 +199,46 @@ def judge(model: str, features: Mapping[str, float]) -> float:
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, z))))
 
 
-def _says_something(text: str) -> bool:
-    """Scraps are no evidence, nor is what talks to a language model."""
-    return len(re.findall(r"\w+", text)) >= 4 and not talks_to_a_model(text)
+def _says_something(article: Article, start: int, end: int) -> bool:
+    """Scraps, bylines, headings and questions are no evidence, nor is what talks to a language model."""
+    text = article.text[start:end]
+    if len(re.findall(r"\w+", text)) < 4 or _CREDITS.match(text) or talks_to_a_model(text):
+        return False
+    bare = text.rstrip("\"”’»)* ")
+    if bare.endswith("?"):
+        return False
+    alone = article.text[:start].rstrip(" \t#*")[-1:] in ("", "\n") and article.text[end:].lstrip(" \t*")[:1] in ("", "\n")
+    return not (alone and not re.search(r"[.!…:;]$", bare) and len(text.split()) < 16)
 
 
-def _rarity(question: Question, archive: Archive) -> dict[str, float]:
-    """The question's terms and how rare each is in the index (idf)."""
-    keys = {t: f"{question.language}_{t}" for t in question.terms}
-    frequency = archive.frequencies(keys.values())
-    known = archive.languages.get(question.language)
+@dataclass(frozen=True, slots=True)
+class Rarity:
+    """The question's terms and how rare each is in the index (idf), misspelt ones as the index spells them; unknown: the
+    share, by rarity, of those that stand nowhere in it."""
+
+    terms: Mapping[str, float]
+    unknown: float
+
+    @property
+    def total(self) -> float:
+        return sum(self.terms.values()) or 1.0
+
+
+def _rarity(question: Question, archive: Archive) -> Rarity:
+    language = question.language
+    frequency = archive.frequencies(f"{language}_{t}" for t in question.terms)
+    known = archive.languages.get(language)
     total = known.passages if known else 1
-    return {t: math.log(1 + (total + 0.5) / (frequency[k] + 0.5)) for t, k in keys.items()}
+    found: dict[str, float] = {}
+    unknown = 0.0
+    for term in question.terms:
+        count = frequency[f"{language}_{term}"]
+        idf = math.log(1 + (total + 0.5) / (count + 0.5))
+        spelled = archive.spelled(term, language) if not count and known else None
+        found[spelled or term] = idf
+        if not count and not spelled and known:
+            unknown += idf
+    return Rarity(found, unknown / (sum(found.values()) or 1.0))
 
 
 @lru_cache(maxsize=20_000)
@@ -233,6 +275,15 @@ def _relative_to(article: Article, text: str) -> set[int]:
     if re.search(r"\b(this year|i år|dieses jahr|este año|cette année)\b", text, re.I):
         years.add(span[0].year)
     return years
+
+
+def _other_country(question: Question, text: str, language: str) -> float:
+    if not question.countries:
+        return 0.0
+    here = {code for code in territories(text, language) if len(code) == 2}
+    asked = {code for code in question.countries if len(code) == 2}
+    lacking = {code for code in asked if not names_territory(text, language, code)}
+    return 1.0 if lacking and here - asked else 0.0
 
 
 def _names(
@@ -309,7 +360,9 @@ def _asked_figures(
     return got / len(asked), lost
 
 
-def _has_kind(question: Question, text: str, said: Sequence[Figure], language: str) -> float:
+def _has_kind(
+    question: Question, text: str, said: Sequence[Figure], language: str, said_by: str
+) -> float:
     """Whether a sentence holds the kind of thing asked for."""
     given = {(round(f.value, 6), f.kind) for f in question.figures}
     new = [f for f in said if (round(f.value, 6), f.kind) not in given]
@@ -332,6 +385,8 @@ def _has_kind(question: Question, text: str, said: Sequence[Figure], language: s
                 return 1.0
             return 0.4 if _WEEKDAY.search(text) else 0.0
         case "person":
+            if said_by and not has_name(said_by, question.names[-1] if question.names else "-"):
+                return 1.0
             people = [n for n in _name_words(text) if fold(n) not in question.names]
             return (0.7 + 0.3 * bool(_SPEECH.search(text))) if people else 0.0
         case "place":

@@ -15,9 +15,9 @@ from functools import cache
 from typing import Literal
 
 from index.errors import InputError
-from index.figures import Figure, Moment, figures, fold, moments, territories
+from index.figures import Figure, Moment, demonym, figures, fold, moments, territories
 from index.language import detect_question
-from index.words import stem, stop_stems
+from index.words import in_dictionary, stem, stop_stems
 
 Wanted = Literal["person", "date", "place", "amount", "count", "share", "duration", "reason", "anything"]
 MAX_LENGTH = 4000
@@ -27,7 +27,7 @@ _ASKS: tuple[tuple[Wanted, str], ...] = (
     ("reason", r"why|how come|for what reason|what (?:caused|led|drove|is the reason)|varför|hur kommer det sig|av vilken anledning|warum|weshalb|wieso|por qu[eé]|pourquoi|perch[eé]|por que|waarom|hvorfor|miksi"),
     ("duration", r"how long|for how long|how many (?:days|weeks|months|years)|hur länge|hur många (?:dagar|dygn|veckor|månader|år)|wie lange|wie viele (?:tage|wochen|monate|jahre)|cu[aá]nto tiempo|cu[aá]ntos (?:d[ií]as|meses|años)|combien de temps|quanto tempo|hoe ?lang|hvor lenge|hvor længe"),
     ("share", r"what (?:share|percentage|proportion|per ?cent|part|fraction)|how large a (?:share|part|proportion)|how big a (?:share|part)|which share|how many per ?cent|hur stor (?:andel|del)|vilken andel|hur många procent|wie (?:hoch|groß) ist der anteil|welcher anteil|welchen anteil|wie viel prozent|wieviel prozent|qu[eé] (?:porcentaje|proporci[oó]n|parte)|quel pourcentage|quelle part|welk percentage|hvor stor (?:andel|del)"),
-    ("amount", r"how much|how (?:large|big|high|great)|what (?:size|amount|sum|value|price|cost|figure|volume)|(?:size|amount|value|cost|price) of|what (?:was|is|were) the (?:\w+ )?(?:size|amount|value|volume|cost|price|total)|worth|cost|hur mycket|hur (?:stor|stort|stora|hög|högt|höga)|vad (?:kostade|kostar)|vilket (?:belopp|värde|pris)|wie ?viel|wie (?:hoch|groß|gross|teuer)|cu[aá]nt[oa]|combien|quanto|quanta|hoeveel|hvor meget|hvor mye|hvor stor|kuinka paljon"),
+    ("amount", r"how much|how (?:large|big|high|great)|what (?:size|amount|sum|value|price|cost|figure|volume)|(?:size|amount|value|cost|price) of|what (?:was|is|were) the (?:\w+ )?(?:size|amount|value|volume|cost|price|total)|worth|costs?|hur mycket|hur (?:stor|stort|stora|hög|högt|höga)|kosta\w*|vilket (?:belopp|värde|pris)|wie ?viel|wie (?:hoch|groß|gross|teuer)|cu[aá]nt[oa]|costó|cuesta|costará|kosten|kostete|combien|quanto|quanta|hoeveel|hvor meget|hvor mye|hvor stor|kuinka paljon"),
     ("count", r"how many|number of|hur många|antal(?:et)?|wie ?viele|anzahl|cu[aá]nt[oa]s|combien de|quanti|quante|quant[oa]s|hoeveel|hvor mange|kuinka monta"),
     ("date", r"when|what (?:year|date|month|day|time)|which (?:year|month|day|date)|in what year|since when|by when|när|vilket (?:år|datum)|vilken (?:dag|månad)|wann|(?:welchem|welches|welchen) (?:jahr|tag|monat|datum)|cu[aá]ndo|(?:en )?qu[eé] (?:año|fecha|mes|d[ií]a)|quand|quelle (?:ann[eé]e|date)|quando|wanneer|welk jaar|hvornår|hvilket år|milloin"),
     ("place", r"where|in (?:what|which) (?:city|country|place|town)|which (?:country|city|town)|what (?:country|city)|var(?:t|ifrån)?|vilk(?:et|a) land|vilken (?:stad|ort)|vilka länder|wo|wohin|welche[smn]? (?:land|stadt|ort)|d[oó]nde|qu[eé] (?:pa[ií]s|ciudad)|où|quel pays|quelle ville|dove|onde|waar|welk land|hvor|missä"),
@@ -128,8 +128,8 @@ def understand(
         language=language,
         wanted=wanted(asked, language),
         terms=topic_terms(full, language),
-        names=names(full),
-        countries=frozenset(territories(_capitalised(full, language), language)),
+        names=_people_and_things(full, language),
+        countries=_countries(full, language),
         years=frozenset(years),
         moments=tuple(moments(full, language)) + _relative_months(full, day),
         figures=tuple(f for f in found if f.kind != "year"),
@@ -210,6 +210,34 @@ def names(text: str) -> tuple[str, ...]:
         if word[:1].isupper() and (not first or word.isupper() and len(word) > 1) and fold(word) not in _FOLDED:
             found.append(fold(word))
     return tuple(dict.fromkeys(found))
+
+
+def _people_and_things(text: str, language: str) -> tuple[str, ...]:
+    """The names in a question but for countries, their adjectives and months, which are read as what they are."""
+    skip = {fold(w) for w in ("america", "american", "latin", "latinamerican")}
+    for match in re.finditer(r"[^\W\d_][\w’'-]*(?:\s[A-ZÅÄÖ][\w’'-]*)*", text):
+        if territories(match.group(), language):
+            skip |= {fold(w) for w in re.split(r"\W+", match.group()) if w}
+    kept = []
+    for name in names(text):
+        whole = next((w for w in re.findall(r"[\w’'-]+", text) if fold(re.sub(r"[’']s?$", "", w)) == name), name)
+        # "North Sea", and every German noun, is a word like others: its stem is among the terms
+        plain = in_dictionary(whole, language) and not whole.isupper()
+        if name not in skip and not plain and not demonym(whole.split("-")[0], language) and not moments(whole, language):
+            kept.append(name)
+    return tuple(kept)
+
+
+def _countries(text: str, language: str) -> frozenset[str]:
+    """ISO codes of the countries that a question names, by name or adjective."""
+    full = _capitalised(text, language)
+    found = set(territories(full, language))
+    for word in re.findall(r"[^\W\d_][\w’'-]*", full):
+        if len(word) > 4 and (word[0].isupper() or language != "en") and (code := demonym(word.split("-")[0], language)):
+            found.add(code)
+    if re.search(r"\b(?:latin|latein|latino)\W?am[eé]ri\w+", full, re.I):
+        found.add("419")
+    return frozenset(found)
 
 
 _FOLDED = frozenset(fold(w) for w in _QUESTION_WORDS)

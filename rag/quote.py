@@ -20,7 +20,7 @@ from rag.phrases import say, shown_date
 from rag.question import Question
 from rag.speaker import speaker
 
-_NEARLY = 0.45  # a further sentence must reach this share of the best one's score
+_NEARLY = 0.3  # a further sentence must reach this share of the best one's score
 _SAME = 0.92  # sentences closer in meaning than this say the same
 
 
@@ -70,9 +70,12 @@ def _choose(
     if not chosen and ranked:
         chosen.append(ranked[0])
     top = max((c.score for c in chosen), default=0.0)
-    for candidate in ranked:
+    # another story's sentence comes before a second one of the same: it may know better
+    elsewhere = {c.article.story for c in chosen}
+    order = sorted(ranked, key=lambda c: -(c.score * (1.0 if c.article.story not in elsewhere else 0.75)))
+    for candidate in order:
         if len(chosen) >= most or candidate.score < _NEARLY * top:
-            break
+            continue
         if not _said(candidate, chosen):
             chosen.append(candidate)
     return chosen[:most], missing

@@ -10,7 +10,7 @@ verdict, and the finding that weighed most against the sentence gives the reason
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from index.general import stored_means
 from index.language import detect, detect_question
 from index.nouns import Article, Filters
 from index.split import sentences
-from index.words import COMPOUNDING, stem, stop_stems
+from index.words import in_dictionary, stem, stop_stems
 from rag import wording
 from rag.evidence import has_name, judge, weights
 from rag.nouns import Citation, Statement
@@ -366,8 +366,6 @@ def _speaks_of_last_year(text: str) -> bool:
 
 
 def _names(sentence: str, language: str, source: Source, near: str, everything: str, reasons: dict[str, str]) -> float:
-    from simplemma import is_known
-
     same = language == source.language
     missing: list[str] = []
     weak: list[str] = []
@@ -387,7 +385,7 @@ def _names(sentence: str, language: str, source: Source, near: str, everything: 
         if has_name(near, fold(name)):
             continue
         # "Foreign Minister", "Road": a title or a word of a name may be put otherwise
-        plain = _in_dictionary(name, language, is_known)
+        plain = in_dictionary(name, language)
         (weak if plain or has_name(everything, fold(name)) else missing).append(name)
     if missing:
         reasons["names"] = f"{missing[0]} is not in the cited passage"
@@ -400,8 +398,6 @@ def _proper(sentence: str, language: str, source: str, same: bool) -> list[str]:
     """Words that look like names. Across languages, and in German, a capitalised word that the language's dictionary
     knows is none (simplemma's word lists): "Government Palace" is translated, "Cortizo" is not. The first word of the
     sentence is one only before another, or where the source or the sentence has it capitalised elsewhere."""
-    from simplemma import is_known
-
     found = []
     words = list(re.finditer(r"[^\W\d_][\w’'-]*", sentence))
     for i, match in enumerate(words):
@@ -413,7 +409,7 @@ def _proper(sentence: str, language: str, source: str, same: bool) -> list[str]:
             if same or word not in _TRANSLATED:
                 found.append(word)
             continue
-        if (opens or not same or language == "de") and _in_dictionary(word, language, is_known):
+        if (opens or not same or language == "de") and in_dictionary(word, language):
             continue
         if opens:
             follows = words[i + 1].group()[:1].isupper() if i + 1 < len(words) else False
@@ -424,19 +420,6 @@ def _proper(sentence: str, language: str, source: str, same: bool) -> list[str]:
 
 
 _TRANSLATED = frozenset({"US", "USA", "EU", "UN", "FN", "ONU", "UE", "GDP", "BNP", "PIB", "BIP", "UNO", "EEUU"})
-
-
-def _in_dictionary(word: str, language: str, is_known: Callable[..., bool]) -> bool:
-    """Whether a word, or the last part of a compound (Windparkbetreiber), is in simplemma's list of the language."""
-    try:
-        if is_known(word.lower(), lang=language) or (language == "de" and is_known(word, lang=language)):
-            return True
-        if language not in COMPOUNDING:
-            return False
-        tails = (word[i:].lower() for i in range(3, len(word) - 3))
-        return any(is_known(tail, lang=language) or (language == "de" and is_known(tail.capitalize(), lang=language)) for tail in tails)
-    except ValueError:  # simplemma has no list for the language
-        return True
 
 
 def _negation(

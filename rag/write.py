@@ -25,7 +25,7 @@ from index.split import sentences, tokenizer
 from rag.instructions import talks_to_a_model
 from rag.nouns import Citation, Hit, Statement
 from rag.phrases import shown_date
-from rag.question import Question
+from rag.question import Question, topic_terms
 from rag.quote import as_of, cite
 from rag.verify import Source, Verdict, check
 
@@ -222,7 +222,9 @@ def _checked(
     model: Model,
     tokens: dict[str, int],
 ) -> tuple[Statement, tuple[Citation, ...]]:
-    vector = archive.encoder.embed_passages([text], [[]])[0].vector
+    # "It was Xi Jinping." says nothing without its question, and would agree with any passage that names him
+    claim = text if len(topic_terms(text, asked.language)) >= 5 else f"{asked.standalone} {text}"
+    vector = archive.encoder.embed_passages([claim], [[]])[0].vector
     verdicts: dict[int, Verdict] = {}
 
     def judged(number: int) -> Verdict:
@@ -230,7 +232,7 @@ def _checked(
             hit = shown[number - 1]
             article = articles[hit.passage.article_id]
             source = Source(hit.passage.text, hit.passage.language, article, hit.passage.start)
-            verdicts[number] = check(text, asked.language, source, archive, vector=vector)
+            verdicts[number] = check(claim, asked.language, source, archive, vector=vector)
         return verdicts[number]
 
     standing = [n for n in numbers if judged(n).support != "unsupported"]
