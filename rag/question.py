@@ -37,7 +37,7 @@ _ASKS_BY_LANGUAGE = {"place": {"en": r"where", "sv": r"var(?:t|ifrån)?"}}
 _QUESTION_WORDS = (
     "who whose whom when where why how what which much many long large big does did do was were is are has have had will would"
     " can could should say said says tell about vem vems vilka när var vart varför hur vad vilken vilket mycket många länge stor stort"
-    " stora är blir blev sa sade säger berätta om wer wen wem wann wo warum wie was welche welcher welches viel viele"
+    " stora är blir blev sa sade säger berätta om wer wen wem wann wo warum wie was welche welcher welches welchen welchem viel viele"
     " ist sind war waren hat hatte sagte quién quien quiénes cuándo cuando dónde donde cómo como cuánto cuanto cuánta cuántos"
     " cuántas qué que cuál cual por es son fue fueron dijo qui quand où pourquoi comment combien quel quelle quels quelles quoi"
     " est sont était sade sagt säga latest newest senaste please article articles according enligt laut según selon"
@@ -145,7 +145,7 @@ def part(question: Question, text: str) -> Question:
 
 def wanted(text: str, language: str) -> Wanted:
     """The kind of thing a question asks for, by its question words."""
-    lower = _mended(text.lower())
+    lower = _mended(text.lower(), language)
     best: tuple[int, int, Wanted] | None = None
     for rank, (kind, pattern) in enumerate(_ASKS):
         if kind == "place" and language in _ASKS_BY_LANGUAGE["place"]:
@@ -165,14 +165,16 @@ def _asking_words() -> tuple[str, ...]:
             "wann", "warum", "welche", "cuándo", "cuánto", "dónde", "quién", "länge")  # fmt: skip
 
 
-def _mended(text: str) -> str:
+def _mended(text: str, language: str) -> str:
     """Question words with a letter swapped, dropped or doubled ("waht", "vme", "hwo much") put right."""
     import difflib
 
     out = []
     for i, word in enumerate(text.split()):
         bare = word.strip("?,.!")
-        if i < 4 and bare in _TYPOS:
+        if bare in _QUESTION_WORDS and not (bare == "wen" and language == "en"):
+            out.append(word)  # "welcher" is no slip for "welche", nor German "wen" for "when"
+        elif i < 4 and bare in _TYPOS:
             out.append(_TYPOS[bare])
         elif i < 4 and len(bare) >= 4 and bare not in _asking_words():
             near = difflib.get_close_matches(bare, _asking_words(), n=1, cutoff=0.82)
