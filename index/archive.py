@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -24,6 +25,7 @@ from index.settings import Settings
 from index.vectors import Vectors
 
 log = logging.getLogger(__name__)
+_LOOK_AGAIN = 0.05  # seconds
 
 
 class Archive:
@@ -39,6 +41,7 @@ class Archive:
         self._languages: dict[str, Language] = {}
         self._frequencies: dict[str, int] = {}
         self._generals: dict[str, Vector] = {}
+        self._looked = 0.0
         self._spelled: dict[str, str | None] = {}
 
     @property
@@ -132,9 +135,13 @@ class Archive:
                 self._catalogue.close()
             self._catalogue = self._vectors = None
             self._generation = -1
+            self._looked = 0.0
 
     def _open(self) -> tuple[Catalogue, Vectors]:
         with self._lock:
+            # one answer asks for these some twenty times: it need not look for news each time
+            if self._catalogue and self._vectors and time.monotonic() - self._looked < _LOOK_AGAIN:
+                return self._catalogue, self._vectors
             path = catalogues.current(self.settings.data_dir)
             if path is None:
                 raise EmptyIndexError(
@@ -163,6 +170,7 @@ class Archive:
                     "Nothing is indexed yet.",
                     "Run `dossier index FOLDER` with the folder that holds your articles.",
                 )
+            self._looked = time.monotonic()
             return self._catalogue, self._vectors
 
     def _check_embedder(self, catalogue: Catalogue) -> None:

@@ -476,8 +476,26 @@ def names_territory(text: str, language: str, code: str) -> bool:
 @lru_cache(maxsize=20_000)
 def demonym(word: str, language: str) -> str | None:
     """The ISO code of the country that an adjective or a people's name is made from (Chinese, chilenska), if any."""
-    codes = {code for code in _territories(language).values() if len(code) == 2}
-    return next((code for code in sorted(codes) if names_territory(word, language, code)), None)
+    if re.fullmatch(r"amerikan\w*|american\w*|estadounidens\w*", word, re.I):
+        return "US"
+    roots, lower = _roots(language), word.lower()
+    for i in range(len(lower), 2, -1):
+        code = roots.get(lower[:i])
+        # three letters begin too many words: they need an adjective's ending behind them
+        if code and re.fullmatch(_DEMONYM if i > 3 else _DEMONYM[:-1], lower[i:]):
+            return code
+    return None
+
+
+@cache
+def _roots(language: str) -> dict[str, str]:
+    """What is left of a country's one-word name when its last letter, of a long one its last two, is taken off."""
+    roots = {}
+    for name, code in [*_territories("en").items(), *_territories(language).items()]:
+        if len(code) == 2 and len(name) >= 4 and re.fullmatch(r"\w+", name):
+            root = name[: -1 if len(name) < 6 else -2]
+            roots[root] = code
+    return roots
 
 
 def fold(word: str) -> str:

@@ -12,7 +12,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
 from importlib import resources
@@ -135,7 +135,7 @@ def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive:
     for _, hit, article, start, end, sentence, cosines in rough[:_CLOSELY]:
         text = article.text[start:end]
         features, missing = describe(question, text, article, hit, top, cosines, rarity, start)
-        score = judge("sentence", asdict(features))
+        score = judge("sentence", numbers(features))
         found.append(Candidate(hit, article, start, end, text, sentence, features, score, missing))
     return sorted(found, key=lambda c: (-c.score, c.article.source, c.start))
 
@@ -190,6 +190,11 @@ def weights() -> dict[str, dict[str, float]]:
     text = resources.files("rag").joinpath("weights.json").read_text(encoding="utf-8")
     loaded: dict[str, dict[str, float]] = json.loads(text)
     return loaded
+
+
+def numbers(features: object) -> dict[str, float]:
+    """A dataclass of numbers as name -> number (`asdict` copies deeply, at a cost that shows in every answer)."""
+    return {name: getattr(features, name) for name in features.__slots__}  # type: ignore[attr-defined]
 
 
 def judge(model: str, features: Mapping[str, float]) -> float:
@@ -424,7 +429,7 @@ def answer_features(question: Question, ranked: Sequence[Candidate]) -> dict[str
         return {name: 0.0 for name in (*NAMES, "score", "margin", "missing", "terms")}
     best = ranked[0]
     others = [c.score for c in ranked[1:] if c.article.story != best.article.story]
-    return asdict(best.features) | {
+    return numbers(best.features) | {
         "score": best.score,
         "margin": best.score - max(others, default=0.0),
         "missing": min(1.0, len(best.missing) / 2),

@@ -8,6 +8,7 @@ verifier, which lets no sentence through that the passages do not bear out.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _TO_A_MODEL = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|above|previous|context)\b"
@@ -24,5 +25,6 @@ _TO_A_MODEL = re.compile(
 )
 
 
+@lru_cache(maxsize=50_000)
 def talks_to_a_model(text: str) -> bool:
     return bool(_TO_A_MODEL.search(text))

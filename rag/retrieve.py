@@ -233,12 +233,12 @@ def _judge(
     language, candidates = pool.language, pool.candidates
     question = scale.question(vector)
     dense = scale.passages(np.stack([c.passage for c in candidates]), language) @ question
-    best_sentence = np.array(
-        [
-            float((scale.sentences(c.sentences, language) @ question).max()) if len(c.sentences) else float(d)
-            for c, d in zip(candidates, dense, strict=True)
-        ]
-    )
+    best_sentence = dense.copy()
+    cut = [i for i, c in enumerate(candidates) if len(c.sentences)]
+    if cut:
+        starts = np.cumsum([0, *(len(candidates[i].sentences) for i in cut[:-1])])
+        every = scale.sentences(np.concatenate([candidates[i].sentences for i in cut]), language) @ question
+        best_sentence[cut] = np.maximum.reduceat(every, starts)
     fair = (1 - _SENTENCE_SHARE) * dense + _SENTENCE_SHARE * best_sentence
     words = np.array([c.origin["words"] for c in candidates])
     share = words / max(words.max(), _WORDS_FLOOR * pool.most_words, 1e-9)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from index.nouns import Article, Filters
 from index.split import sentences
 from index.words import in_dictionary, stem, stop_stems
 from rag import wording
-from rag.evidence import has_name, judge, weights
+from rag.evidence import has_name, judge, numbers, weights
 from rag.nouns import Citation, Statement
 from rag.quote import cite
 from rag.retrieve import Scale, general_scale, search
@@ -197,7 +197,7 @@ def check(
     findings, reasons = compare(
         sentence, language, source, near_text, close_text, best_text, cut[best], float(cosines[best]), also
     )
-    probability = judge("claim", asdict(findings))
+    probability = judge("claim", numbers(findings))
     if findings.figures or findings.unit or findings.dates or findings.quotation == 1:
         probability = min(probability, 0.49)  # however well the rest agrees, no false figure, date or quote goes through
     if probability >= 0.5:
