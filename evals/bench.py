@@ -1,7 +1,8 @@
-"""`python -m evals.bench` (`make bench`): how fast and how large, in one run. Prints a table, writes reports/bench.json.
+"""`python -m evals.bench` (`make bench`): how fast and how large, in one run. Prints a table, writes
+reports/bench.json.
 
-Indexing is timed by `evals/bench_index.py` over made-up articles, questions over the sample articles, and `--help` as
-a whole process, the median of several runs.
+Indexing is timed by `evals/bench_index.py` over made-up articles, questions over the sample articles, and
+`--help` as a whole process, the median of several runs.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def start_up(place: Path) -> Result:
 
 
 def answers(place: Path, count: int) -> Result:
-    """Over questions of our set on the sample articles, one at a time: ms, and how many embeddings of a question that
-    is worth; and the memory of a process that has answered them all."""
+    """Over questions of our set on the sample articles, one at a time: ms, and how many embeddings of a
+    question that is worth; and the memory of a process that has answered them all."""
     from evals.run import QUESTIONS, SEEDS
     from evals.sets import load_set, spread
     from index.archive import Archive

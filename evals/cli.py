@@ -323,7 +323,8 @@ def feedback_command(caller: Caller, out: Path) -> None:
 
     added = draft.add(out, draft.from_feedback(caller.settings.data_dir / "feedback.jsonl"))
     click.echo(
-        f"{added} candidates added to {out}. Fill in what is missing, then: dossier eval approve {out} --into FILE ID ..."
+        f"{added} candidates added to {out}. Fill in what is missing, then: "
+        f"dossier eval approve {out} --into FILE ID ..."
     )
 
 

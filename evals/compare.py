@@ -1,5 +1,5 @@
-"""Settings side by side: each variant runs the set, and what it came to is kept, so that a run broken off goes on where
-it was. What is kept holds as long as settings, set, articles and code are the same."""
+"""Settings side by side: each variant runs the set, and what it came to is kept, so that a run broken off
+goes on where it was. What is kept holds as long as settings, set, articles and code are the same."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Asked:
 def grid(toml: Path | None, axes: Mapping[str, Sequence[Any]]) -> list[Variant]:
     """Every combination of the axes' values; names tell them apart."""
     kept = {key: values for key, values in axes.items() if values}
+    cells = [dict(zip(kept, cell, strict=True)) for cell in itertools.product(*kept.values())]
     return [
-        Variant(", ".join(f"{key.split('.')[1]} {value}" for key, value in zip(kept, cell, strict=True)), toml,
-                dict(zip(kept, cell, strict=True)))
-        for cell in itertools.product(*kept.values())
-    ]  # fmt: skip
+        Variant(", ".join(f"{key.partition('.')[2]} {value}" for key, value in cell.items()), toml, cell)
+        for cell in cells
+    ]
 
 
 def run_all(
@@ -126,14 +126,14 @@ def _key(settings: Settings, asked: Asked) -> str:
     return digest.hexdigest()[:24]
 
 
-# ------------------------------------------------------------------------------------------------ side by side
+# -------------------------------------------------------------------------------------------- side by side
 
 
 def table(
     variants: Sequence[Variant], runs: Sequence[Run], told: Sequence[Mapping[str, Any]]
 ) -> list[list[str]]:
-    """Rows of cells, the head first: a row a metric, a column a variant; `*` marks what differs from the first by more
-    than chance. told: the runs' `report.summary`, here and below."""
+    """Rows of cells, the head first: a row a metric, a column a variant; `*` marks what differs from the
+    first by more than chance. told: the runs' `report.summary`, here and below."""
     means = [t["metrics"][gate.WHOLE] for t in told]
     against = [_differs(runs[0], done) for done in runs]
     rows = [["metric", *(v.name for v in variants)]]

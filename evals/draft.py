@@ -1,7 +1,7 @@
 """Questions to be: drafted from the user's articles, read from a CSV table, or made of readers' verdicts.
 
-What is drafted or comes from readers is a candidate, `"approved": false`, that no run asks until a person says so
-(`approve`).
+What is drafted or comes from readers is a candidate, `"approved": false`, that no run asks until a person
+says so (`approve`).
 """
 
 from __future__ import annotations
@@ -28,19 +28,25 @@ from rag.speaker import speaker
 Row = dict[str, Any]
 
 # what is asked, by language; others are asked in English
-_HOW_MUCH = {"en": "How much or how many: {}?", "sv": "Hur mycket eller hur många: {}?", "de": "Wie viel oder wie viele: {}?",
-             "es": "¿Cuánto o cuántos: {}?", "fr": "Combien : {} ?"}  # fmt: skip
-_WHEN = {"en": "In which year: {}?", "sv": "Vilket år: {}?", "de": "In welchem Jahr: {}?", "es": "¿En qué año: {}?",
-         "fr": "En quelle année : {} ?"}  # fmt: skip
-_WHO = {"en": "Who said this: {}?", "sv": "Vem sade detta: {}?", "de": "Wer sagte das: {}?", "es": "¿Quién dijo esto: {}?",
-        "fr": "Qui a dit cela : {} ?"}  # fmt: skip
+_HOW_MUCH = {
+    "en": "How much or how many: {}?", "sv": "Hur mycket eller hur många: {}?",
+    "de": "Wie viel oder wie viele: {}?", "es": "¿Cuánto o cuántos: {}?", "fr": "Combien : {} ?",
+}  # fmt: skip
+_WHEN = {
+    "en": "In which year: {}?", "sv": "Vilket år: {}?", "de": "In welchem Jahr: {}?",
+    "es": "¿En qué año: {}?", "fr": "En quelle année : {} ?",
+}  # fmt: skip
+_WHO = {
+    "en": "Who said this: {}?", "sv": "Vem sade detta: {}?", "de": "Wer sagte das: {}?",
+    "es": "¿Quién dijo esto: {}?", "fr": "Qui a dit cela : {} ?",
+}  # fmt: skip
 _WORDS = 9
 _COLUMNS = "question, lang, kind, answerable, sources, answers, must_not, note"
 
 
 def draft(archive: Archive, count: int) -> list[Row]:
-    """Up to `count` candidates out of the articles, in turns, always the same for the same articles. With a language
-    model configured it words the questions; otherwise they are keywords of the sentence. Raises ModelError."""
+    """Up to `count` candidates out of the articles, in turns, always the same for the same articles. With a
+    language model it words the questions; otherwise they are keywords of the sentence. Raises ModelError."""
     by_article = [
         _asking(a, archive) for a in sorted(archive.catalogue.articles(text=True), key=lambda a: a.source)
     ]
@@ -130,10 +136,11 @@ def _worded(row: Row, archive: Archive) -> Row:
 
 
 def read_csv(path: Path, languages: Mapping[str, int]) -> list[Row]:
-    """Questions from a table with a head row. languages: language -> passages, for questions whose `lang` is empty.
+    """Questions from a table with a head row. languages: language -> passages, for those whose `lang` is
+    empty.
 
-    `sources` and `answers`: alternatives are parted by `|`, what must all be there by `;`. Raises InputError naming
-    the line.
+    `sources` and `answers`: alternatives are parted by `|`, what must all be there by `;`. Raises InputError
+    naming the line.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -219,7 +226,8 @@ def _lines(path: Path) -> Iterator[Row]:
 
 
 def add(path: Path, rows: Iterable[Row]) -> int:
-    """Append those rows whose id the set does not have yet; returns how many. Raises StorageError, InputError."""
+    """Append those rows whose id the set does not have yet; returns how many. Raises StorageError,
+    InputError."""
     known = {row["id"] for row in _lines(path)} if path.is_file() else set()
     new = [row for row in rows if row["id"] not in known]
     try:
@@ -235,7 +243,8 @@ def add(path: Path, rows: Iterable[Row]) -> int:
 
 
 def approve(candidates: Path, ids: Sequence[str], into: Path) -> int:
-    """Move candidates into a set, approved; no ids: those marked `"approved": true` by hand. Returns how many.
+    """Move candidates into a set, approved; no ids: those marked `"approved": true` by hand. Returns how
+    many.
 
     Raises InputError when an id is not there.
     """

@@ -19,8 +19,8 @@ from index.errors import InputError
 from index.settings import ROOT
 
 _SHOWN = (
-    "accuracy", "recall", "recall@1", "ndcg", "gold_recall", "gold_precision", "exact_quotes", "dated", "attributed",
-    "one_story", "verifier_false", "verifier_true",
+    "accuracy", "recall", "recall@1", "ndcg", "gold_recall", "gold_precision", "exact_quotes", "dated",
+    "attributed", "one_story", "verifier_false", "verifier_true",
 )  # fmt: skip
 _BLOCK = re.compile(r"(<!-- figures -->\n).*?(\n<!-- /figures -->)", re.S)
 
@@ -69,17 +69,18 @@ def figures(evaluated: dict[str, Any], bench: dict[str, Any]) -> str:
     for name, row in evaluated["abstention"].items():
         lines.append(f"| abstention {name} | {row['value']:.3f} | {row['low']:.3f} to {row['high']:.3f} |")
     index, answers = bench["indexing"], bench["answers"]
-    lines += [
-        "",
-        f"On the machine that measured this: {index['articles a second']:.1f} articles "
-        f"({index['tokens a second']:,.0f} tokens) indexed a second, {index['share in embedding']:.0%} of it in the "
-        f"embedder; a second `dossier index` of {index['articles']:,.0f} articles takes "
-        f"{index['seconds, second run, whole process']:.2f} s; retrieval {answers['retrieval_p50_ms']:.0f} ms "
-        f"(p95 {answers['retrieval_p95_ms']:.0f}), a quoted answer {answers['answer_p50_ms']:.0f} ms "
-        f"(p95 {answers['answer_p95_ms']:.0f}), which is as long as {answers['answer_p50_in_embeddings']:.1f} "
-        f"embeddings of a question; {answers['memory_mb']:.0f} MB at rest; `dossier --help` "
-        f"{bench['help']['seconds']:.2f} s.",
-    ]
+    second = index["seconds, second run, whole process"]
+    told = (
+        f"On the machine that measured this: {index['articles a second']:.1f} articles",
+        f"({index['tokens a second']:,.0f} tokens) indexed a second,",
+        f"{index['share in embedding']:.0%} of the time in the embedder;",
+        f"a second `dossier index` of {index['articles']:,.0f} articles {second:.2f} s;",
+        f"retrieval {answers['retrieval_p50_ms']:.0f} ms (p95 {answers['retrieval_p95_ms']:.0f}),",
+        f"a quoted answer {answers['answer_p50_ms']:.0f} ms (p95 {answers['answer_p95_ms']:.0f}),",
+        f"as long as {answers['answer_p50_in_embeddings']:.1f} embeddings of a question;",
+        f"{answers['memory_mb']:.0f} MB at rest; `dossier --help` {bench['help']['seconds']:.2f} s.",
+    )
+    lines += ["", " ".join(told)]
     return "\n".join(lines)
 
 

@@ -1,14 +1,14 @@
 """What got worse since the baseline, and by more than noise.
 
-Answers that are quoted do not vary, so two runs of one state are equal. Noise here is which questions happen to be in
-the set: a change that helps as many questions as it harms must pass, one that harms clearly more must not. The rule,
-for the questions that both runs have a value for:
+Answers that are quoted do not vary, so two runs of one state are equal. Noise here is which questions happen
+to be in the set: a change that helps as many questions as it harms must pass, one that harms clearly more
+must not. The rule, for the questions that both runs have a value for:
 
 - a strict metric (offsets) must not fall for a single question;
-- over the whole set a metric fails when its mean falls by more than 0.05, or by more than 0.01 with p < 0.05 in the
-  exact one-sided sign test over the questions that changed (Dixon and Mood 1946);
-- in one kind of question or one pair of languages it fails when its mean falls by more than 0.10 and at least two more
-  questions fell than rose;
+- over the whole set a metric fails when its mean falls by more than 0.05, or by more than 0.01 with p < 0.05
+  in the exact one-sided sign test over the questions that changed (Dixon and Mood 1946);
+- in one kind of question or one pair of languages it fails when its mean falls by more than 0.10 and at least
+  two more questions fell than rose;
 - a metric that half of its questions no longer have a value for is lost, which fails too;
 - a prompt that is not what it was fails while no model answers, because nothing else can tell what it does.
 """
@@ -69,8 +69,8 @@ class Change:
 
     def __str__(self) -> str:
         where = "" if self.slice == WHOLE else f" [{self.slice}]"
-        numbers = f"{self.before:.3f} → {self.after:.3f}, {self.fell} fell, {self.rose} rose of {self.pairs}, p = {self.p:.3f}"
-        return f"{METRICS[self.metric].title} ({self.metric}){where}: {numbers}" + (
+        numbers = f"{self.before:.3f} → {self.after:.3f}, {self.fell} fell, {self.rose} rose of {self.pairs}"
+        return f"{METRICS[self.metric].title} ({self.metric}){where}: {numbers}, p = {self.p:.3f}" + (
             f": {self.failed}" if self.failed else ""
         )
 
@@ -88,7 +88,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """inputs: what the numbers depend on that is not as it was, a sentence each; it fails nothing by itself."""
+    """inputs: what the numbers depend on that is not as it was, a sentence each; they fail nothing."""
 
     changes: list[Change]
     flips: list[Flip]

@@ -1,5 +1,5 @@
-"""A language model as judge of answers, by LlamaIndex's prompts. Its model is pinned in the settings apart from the one
-that answers, so that a change of the latter does not move the measure."""
+"""A language model as judge of answers, by LlamaIndex's prompts. It is pinned in the settings apart from the
+model that answers, so that a change of the latter does not move the measure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def make_judge(settings: EvalSettings) -> Callable[[Item, Answer], Values]:
-    """A function that gives `faithful` (the quotes bear the answer out) and `relevant` (answer and quotes are to the
-    question) for an answered question, 1 or 0 each. It raises ModelError."""
+    """A function that gives `faithful` (the quotes bear the answer out) and `relevant` (answer and quotes are
+    to the question) for an answered question, 1 or 0 each. It raises ModelError."""
     import openai
     from llama_index.core.evaluation import FaithfulnessEvaluator, RelevancyEvaluator
     from llama_index.llms.openai_like import OpenAILike
@@ -48,7 +48,7 @@ def make_judge(settings: EvalSettings) -> Callable[[Item, Answer], Values]:
         except (openai.OpenAIError, ValueError) as error:
             raise ModelError(
                 f"The judge could not be asked about {item.id} ({type(error).__name__}).",
-                "Check eval.judge_model, eval.judge_base_url and eval.judge_api_key, and that the server runs.",
+                "Check eval.judge_model, judge_base_url and judge_api_key, and that the server runs.",
             ) from error
 
     return judge

@@ -1,7 +1,7 @@
-"""What a question's outcome is worth: every metric, defined. `docs/evals.md` says the same in prose, with sources.
+"""What a question's outcome is worth: every metric, defined. `docs/evals.md` says it in prose, with sources.
 
-A metric is a number from 0 (worst) to 1 (best) for one question, and absent where it does not apply; a set's figure is
-the mean over the questions that have it. So every difference between two runs can be tested pair by pair.
+A metric is a number from 0 (worst) to 1 (best) for one question, and absent where it does not apply; a set's
+figure is the mean over the questions that have it. So any difference between runs can be tested pair by pair.
 """
 
 from __future__ import annotations
@@ -160,13 +160,19 @@ def _hits_gold(citation: Citation, item: Item, places: Mapping[str, Sequence[tup
 # ------------------------------------------------------------------------------------------------ context
 
 
-def dated(statement: Statement, cited: Sequence[Citation], stated: str | None, in_quotes: bool) -> bool:
-    """Whether a statement says when: as_of is there and its year stands in the quote or is the article's own, and a
-    quoted statement's lead-in names the year too. stated: the date in the cited file's front matter, read anew."""
-    if statement.as_of is None:
-        return False
-    year = statement.as_of[:4]
+def dated(
+    statement: Statement, cited: Sequence[Citation], stated: str | None, in_quotes: bool
+) -> bool | None:
+    """Whether a statement says when: as_of is there, its year stands in the quote or is the article's own,
+    and a quoted statement's lead-in names the article's year too. None where neither article nor quote tells
+    a year.
+
+    stated: the date in the cited file's front matter, read anew.
+    """
     own = stated or next((c.published for c in cited if c.published), None)
+    if statement.as_of is None:
+        return False if own or any(re.search(r"\b(?:19|20)\d\d\b", c.quote) for c in cited) else None
+    year = statement.as_of[:4]
     told = any(year in c.quote for c in cited) or (own or "").startswith(year)
     shown = own is None or not in_quotes or own[:4] in statement.lead_in or own[:4] in statement.text
     return told and shown
@@ -195,7 +201,8 @@ def one_story(cited: Sequence[Citation], copies: Sequence[frozenset[str]]) -> fl
 def abstention(
     pairs: Iterable[tuple[bool, bool]], times: int = 1000
 ) -> dict[str, tuple[float, float, float]]:
-    """Precision, recall and F1 of saying "not found", each with its 95 % interval. pairs: (answerable, answered)."""
+    """Precision, recall and F1 of saying "not found", each with its 95 % interval. pairs: (answerable,
+    answered)."""
     import numpy as np
 
     listed = list(pairs)
@@ -212,7 +219,7 @@ def abstention(
     return found
 
 
-# of rows (wrongly abstained, rightly abstained, wrongly answered, rightly answered); 0 where nothing is to divide
+# of rows (wrongly abstained, rightly abstained, wrongly answered, rightly answered); 0 for nothing
 
 
 def _precision(rows: Any) -> Any:
@@ -228,7 +235,8 @@ def _f1(rows: Any) -> Any:
 
 
 def interval(values: Sequence[float], times: int = 1000) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean (Efron 1979). Seeded: the same values, the same interval."""
+    """95 % percentile bootstrap interval of the mean (Efron 1979). Seeded: the same values, the same
+    interval."""
     import numpy as np
 
     picks = np.random.default_rng(len(values)).integers(0, len(values), (times, len(values)))

@@ -1,8 +1,9 @@
 """`python -m evals.mutants` (`make eval-mutants`): breaks things on purpose and checks that the gate notices.
 
-A run of the unbroken code makes a baseline. Then each fault is planted in a process of its own, `dossier eval` runs
-there against that baseline, and must exit 1 naming one of the metrics that the fault is about; unbroken, it must exit
-0 ten times out of ten with the same numbers to the digit. Exits 1 when the gate missed a fault or saw a ghost.
+A run of the unbroken code makes a baseline. Then each fault is planted in a process of its own, `dossier
+eval` runs there against that baseline, and must exit 1 naming one of the metrics that the fault is about;
+unbroken, it must exit 0 ten times out of ten with the same numbers to the digit. Exits 1 when the gate missed
+a fault or saw a ghost.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ _CLEAN = 10
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """metrics: the gate must name at least one. settings: `DOSSIER_*` variables; plant: code that breaks things.
-    reindex: it is planted where articles are read, so the index is made anew under it."""
+    """metrics: the gate must name at least one. settings: `DOSSIER_*` variables; plant: code that breaks
+    things. reindex: it is planted where articles are read, so the index is made anew under it."""
 
     what: str
     metrics: frozenset[str]
@@ -122,7 +123,7 @@ FAULTS: Mapping[str, Fault] = {
     "clipped": Fault(
         "quotes lose their last word's end",
         _metrics("exact_quotes"),
-        plant=_replace("rag.quote.cite", lambda cite: lambda a, start, end, n, archive: cite(a, start, end - 2, n, archive)),
+        plant=_replace("rag.quote.cite", lambda f: lambda a, start, end, *more: f(a, start, end - 2, *more)),
     ),
     "verifier-yes": Fault(
         "the verifier lets everything through",
@@ -154,7 +155,7 @@ FAULTS: Mapping[str, Fault] = {
     "no-stories": Fault(
         "copies of a story are not known as such",
         _metrics("one_story"),
-        plant=_replace("index.story.stories", lambda _: lambda signatures, pairs: {name: name for name in signatures}),
+        plant=_replace("index.story.stories", lambda _: lambda signatures, pairs: {i: i for i in signatures}),
         reindex=True,
     ),
     "no-speakers": Fault(
@@ -176,7 +177,7 @@ FAULTS: Mapping[str, Fault] = {
     "no-history": Fault(
         "earlier turns are forgotten",
         _metrics("accuracy", "answered", "recall@1"),
-        plant=_replace("rag.answer.understand", lambda f: lambda *args, **named: f(*args, **{**named, "history": ()})),
+        plant=_replace("rag.answer.understand", lambda f: lambda *a, **named: f(*a, **named | {"history": ()})),
     ),
     "missing-article": Fault(
         "an article is missing", _metrics("recall"), plant=_without_article, reindex=True

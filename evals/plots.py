@@ -1,4 +1,4 @@
-"""Small plots as inline SVG, for a report that needs nothing from elsewhere. Colours come from the report's style."""
+"""Small plots as inline SVG, for reports that need nothing from elsewhere. Colours come from their style."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ def bars(rows: Sequence[Bar]) -> str:
     for n, (label, value, low, high, count) in enumerate(rows):
         y = n * _ROW + 4
         middle = y + _ROW / 2 - 3
-        parts.append(
-            f'<text x="{_LABEL - 8}" y="{middle + 4:.0f}" text-anchor="end">{escape(label)}</text>'
-            f'<rect class="back" x="{_LABEL}" y="{y}" width="{_WIDTH}" height="{_ROW - 6}"/>'
-            f'<rect class="bar" x="{_LABEL}" y="{y}" width="{_WIDTH * value:.1f}" height="{_ROW - 6}"/>'
-            f'<path class="whisker" d="M{_LABEL + _WIDTH * low:.1f} {middle:.1f}H{_LABEL + _WIDTH * high:.1f}"/>'
-            f'<text x="{_LABEL + _WIDTH + 8}" y="{middle + 4:.0f}">{value:.2f} <tspan class="faint">n {count}</tspan></text>'
-        )
+        left, thick = _LABEL + _WIDTH * low, _ROW - 6
+        parts += [
+            f'<text x="{_LABEL - 8}" y="{middle + 4:.0f}" text-anchor="end">{escape(label)}</text>',
+            f'<rect class="back" x="{_LABEL}" y="{y}" width="{_WIDTH}" height="{thick}"/>',
+            f'<rect class="bar" x="{_LABEL}" y="{y}" width="{_WIDTH * value:.1f}" height="{thick}"/>',
+            f'<path class="whisker" d="M{left:.1f} {middle:.1f}H{_LABEL + _WIDTH * high:.1f}"/>',
+            f'<text x="{_LABEL + _WIDTH + 8}" y="{middle + 4:.0f}">{value:.2f} ',
+            f'<tspan class="faint">n {count}</tspan></text>',
+        ]
     return _svg(_LABEL + _WIDTH + 90, len(rows) * _ROW + 8, parts)
 
 
@@ -58,16 +60,15 @@ def histogram(values: Sequence[float], unit: str = "ms", bins: int = 30) -> str:
     parts = _frame(0, most, ((0, "0"), (bins, f"{top:.0f} {unit}")), bins)
     width = (_W - 2 * _PAD) / bins
     for n, count in enumerate(counts):
-        y = _y(count, 0, most)
-        parts.append(
-            f'<rect class="bar" x="{_x(n / bins):.1f}" y="{y:.1f}" width="{width - 1:.1f}" height="{_H - _PAD - y:.1f}"/>'
-        )
+        x, y = _x(n / bins), _y(count, 0, most)
+        size = f'width="{width - 1:.1f}" height="{_H - _PAD - y:.1f}"'
+        parts.append(f'<rect class="bar" x="{x:.1f}" y="{y:.1f}" {size}/>')
     return _svg(_W, _H, parts)
 
 
 def reliability(pairs: Sequence[tuple[float, bool]], bins: int = 10) -> str:
-    """How often what was predicted with so much confidence came true (Murphy and Winkler 1977). The diagonal is ideal;
-    a dot's area tells how many predictions it stands for."""
+    """How often what was predicted with so much confidence came true (Murphy and Winkler 1977). The diagonal
+    is ideal; a dot's area tells how many predictions it stands for."""
     parts = _frame(0, 1, ((0, "0"), (1, "1")), 1)
     parts.append(f'<path class="whisker" d="M{_x(0)} {_y(0, 0, 1)}L{_x(1)} {_y(1, 0, 1)}"/>')
     groups: dict[int, list[tuple[float, bool]]] = {}
@@ -90,9 +91,8 @@ def _frame(low: float, high: float, marks: Sequence[tuple[float, str]], last: fl
         value = low + (high - low) * step / 4
         y = _y(value, low, high)
         shown = f"{ceil(value)}" if high > 1 else f"{value:.2f}"
-        parts.append(
-            f'<path class="grid" d="M{_PAD} {y:.1f}H{_W - _PAD}"/><text x="{_PAD - 6}" y="{y + 4:.1f}" text-anchor="end">{shown}</text>'
-        )
+        parts.append(f'<path class="grid" d="M{_PAD} {y:.1f}H{_W - _PAD}"/>')
+        parts.append(f'<text x="{_PAD - 6}" y="{y + 4:.1f}" text-anchor="end">{shown}</text>')
     for at, label in marks:
         parts.append(
             f'<text x="{_x(at / last):.1f}" y="{_H - _PAD + 18}" text-anchor="middle">{escape(label)}</text>'

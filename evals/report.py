@@ -1,4 +1,4 @@
-"""Writes a run up: one HTML file that needs nothing from elsewhere, Markdown for CI, JUnit XML, JSON, text."""
+"""Writes a run up: an HTML file that needs nothing from elsewhere, Markdown for CI, JUnit XML, JSON, text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RUNS = 50
 
 
 def summary(run: Run, price: Price = (0.0, 0.0)) -> dict[str, Any]:
-    """Every figure: metric by slice with its 95 % bootstrap interval, abstention, statements, latency, tokens, cost."""
+    """Every figure: metrics by slice with 95 % intervals, abstention, statements, latency, tokens, cost."""
     questions = run.questions
     answered = [o for o in questions if o.answer["status"] == "answered"]
     pairs = [(o.answerable, o.answer["status"] == "answered") for o in questions]
@@ -122,7 +122,7 @@ def text(run: Run, verdict: Verdict | None, told: Mapping[str, Any]) -> str:
     lines = [f"{told['questions']} questions, {told['claims']} claims, answers by {run.made['mode']}.", ""]
     for metric, row in told["metrics"][WHOLE].items():
         lines.append(
-            f"{METRICS[metric].title:<40} {row['value']:.3f}  [{row['low']:.3f}, {row['high']:.3f}]  n {row['n']}"
+            f"{METRICS[metric].title:<40} {row['value']:.3f}  {_interval(row, '[{}, {}]')}  n {row['n']}"
         )
     for name, row in told["abstention"].items():
         lines.append(f"{'abstention ' + name:<40} {row['value']:.3f}  [{row['low']:.3f}, {row['high']:.3f}]")
@@ -132,11 +132,16 @@ def text(run: Run, verdict: Verdict | None, told: Mapping[str, Any]) -> str:
         lines.append(f"{'latency of an answer':<40} p50 {total['p50']:.0f} ms, p95 {total['p95']:.0f} ms")
     if any(told["tokens"].values()):
         lines.append(
-            f"{'tokens':<40} {told['tokens']['prompt']:,} in, {told['tokens']['completion']:,} out, cost {told['cost']:.4f}"
+            f"{'tokens':<40} {told['tokens']['prompt']:,} in, {told['tokens']['completion']:,} out, "
+            f"cost {told['cost']:.4f}"
         )
     if verdict is not None:
         lines += ["", *_verdict(verdict)]
     return "\n".join(lines)
+
+
+def _interval(row: Mapping[str, float], form: str) -> str:
+    return form.format(f"{row['low']:.3f}", f"{row['high']:.3f}")
 
 
 def _verdict(verdict: Verdict) -> list[str]:
@@ -173,11 +178,11 @@ def markdown(verdict: Verdict | None, told: Mapping[str, Any]) -> str:
     for metric, row in told["metrics"][WHOLE].items():
         was = f"{before[metric].before:.3f}" if metric in before else ""
         lines.append(
-            f"| {METRICS[metric].title} | {row['value']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {row['n']} | {was} |"
+            f"| {METRICS[metric].title} | {row['value']:.3f} | {_interval(row, '{} to {}')} | {row['n']} | {was} |"
         )
     for name, row in told["abstention"].items():
         lines.append(
-            f"| abstention {name} | {row['value']:.3f} | {row['low']:.3f} to {row['high']:.3f} | {row['n']} | |"
+            f"| abstention {name} | {row['value']:.3f} | {_interval(row, '{} to {}')} | {row['n']} | |"
         )
     if verdict is not None:
         if verdict.falls:
@@ -189,7 +194,8 @@ def markdown(verdict: Verdict | None, told: Mapping[str, Any]) -> str:
             for f in verdict.flips:
                 mark = "better" if f.better else "worse"
                 lines.append(
-                    f"| {f.id} ({mark}): {_cell(f.question)} | {_cell(_short(f.before.text))} | {_cell(_short(f.after.answer['text']))} |"
+                    f"| {f.id} ({mark}): {_cell(f.question)} | {_cell(_short(f.before.text))} "
+                    f"| {_cell(_short(f.after.answer['text']))} |"
                 )
     return "\n".join(lines) + "\n"
 
@@ -201,7 +207,8 @@ def _cell(words: str) -> str:
 
 
 def junit(run: Run, verdict: Verdict | None) -> str:
-    """A suite of the gate's checks, where falls are failures, and one of questions, where wrong answers are skipped."""
+    """A suite of the gate's checks, where falls fail, and one of questions, where wrong answers are
+    skipped."""
     root = ElementTree.Element("testsuites", name="dossier eval")
     changes = [c for c in verdict.changes if c.slice == WHOLE or c.failed] if verdict else []
     gate = ElementTree.SubElement(

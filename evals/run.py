@@ -1,6 +1,6 @@
 """Runs a question set and a claim set, and says what each came to.
 
-The same inputs give the same numbers, to the digit, when answers are quoted; only latencies differ from run to run.
+The same inputs give the same numbers, to the digit, when answers are quoted; only latencies differ.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _UNTOLD = {"data_dir", "server", "eval"}  # settings that no answer depends on
 class Outcome:
     """What one question, or one claim (`kind` then begins with "claim"), came to.
 
-    pair: the language asked in and that of the gold, "sv → en"; "sv → none" where nothing answers.
-    answer: for a question `Answer` as a dictionary, without its id and timings; for a claim its support and reason.
+    pair: the language asked in and that of the gold, "sv → en"; "sv → none" where nothing answers. answer:
+    for a question `Answer` as a dictionary, without its id and timings; for a claim support and reason.
     """
 
     id: str
@@ -76,8 +76,8 @@ class Run:
 
 
 def own_index(settings: Settings, folder: Path, progress: Progress | None = None) -> Archive:
-    """`folder` indexed in a place of its own below the data directory, opened for reading. The user's index is not
-    touched. Raises what `index.sync.index` raises."""
+    """`folder` indexed in a place of its own below the data directory, opened for reading. The user's index
+    is not touched. Raises what `index.sync.index` raises."""
     from index.sync import index
 
     told = json.dumps(
@@ -104,9 +104,10 @@ def run(
     judge: Callable[[Item, Answer], Values] | None = None,
     tick: Callable[[], object] = lambda: None,
 ) -> Run:
-    """jobs: questions asked at once (worth it with a language model's server; latencies are then of that load).
+    """jobs: questions asked at once (worth it with a model's server; latencies are then those of that load).
     tick: called after each question and claim."""
     archive.encoder.warm()
+    _ = archive.generals  # loaded now, so that the first question is timed like the others
     copies = [frozenset(g) for item in items if item.kind == "story" for g in item.gold_groups if len(g) > 1]
     shelf = _Shelf(archive, list(dict.fromkeys(copies)))
 
@@ -188,7 +189,8 @@ def _question(item: Item, shelf: _Shelf, judge: Callable[[Item, Answer], Values]
 
 
 def _borne_out(archive: Archive) -> Callable[[str, Sequence[Citation]], bool]:
-    """ALCE's entailment for quotes: the statement stands word for word in one of them, or the verifier bears it out."""
+    """ALCE's entailment for quotes: the statement stands in one word for word, or the verifier bears it
+    out."""
 
     def judge(statement: str, cited: Sequence[Citation]) -> bool:
         plain = " ".join(statement.split())
@@ -249,7 +251,9 @@ def _context(answer: Answer, shelf: _Shelf) -> Values:
             continue
         article = shelf.by_id[cited[0].article_id]
         stated = metrics.stated_date(article.text)
-        when.append(float(metrics.dated(statement, cited, stated, answer.mode == "quote")))
+        right = metrics.dated(statement, cited, stated, answer.mode == "quote")
+        if right is not None:
+            when.append(float(right))
         name = speaker(article.text, cited[0].start, cited[0].end, article.language)
         if name:
             who.append(float(name.split()[-1] in f"{statement.lead_in} {statement.text}"))
@@ -272,8 +276,8 @@ def _claim(claim: Claim, shelf: _Shelf) -> Outcome:
     gold = "+".join(sorted({code or "und" for code in languages.values()}))
     values = {"verifier": right, "verifier_true" if claim.supported else "verifier_false": right}
     return Outcome(
-        claim.id, claim.claim, f"claim {claim.kind or 'true'}", f"{claim.lang} → {gold}", claim.supported, values,
-        {"status": "supported" if said else "unsupported", "text": reason},
+        claim.id, claim.claim, f"claim {claim.kind or 'true'}", f"{claim.lang} → {gold}", claim.supported,
+        values, {"status": "supported" if said else "unsupported", "text": reason},
     )  # fmt: skip
 
 
@@ -289,7 +293,7 @@ def _supported(text: str, passages: Sequence[tuple[str, str | None]], archive: A
 
 
 def provenance(archive: Archive) -> dict[str, Any]:
-    """Everything that the numbers depend on: settings (without secrets), prompts, weights, index, versions."""
+    """All that the numbers depend on: settings (without secrets), prompts, weights, index, versions."""
     from rag.write import model_name
 
     settings = archive.settings

@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question. gold_groups: of each inner list one source must be cited; answer_keys: of each inner list one text
-    must stand in the answer; history: earlier (question, answer) turns."""
+    """One question. gold_groups: of each inner list one source must be cited; answer_keys: of each inner list
+    one text must stand in the answer; history: earlier (question, answer) turns."""
 
     id: str
     question: str
@@ -33,7 +33,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One sentence for the verifier, with the (file, quote) passages it is checked against. kind: how it is false."""
+    """One sentence for the verifier, with the (file, quote) passages it is checked against.
+
+    kind: how it is false.
+    """
 
     id: str
     lang: str
@@ -44,7 +47,8 @@ class Claim:
 
 
 def load_set(path: Path) -> list[Item]:
-    """The questions of a set, without candidates (`"approved": false`). Raises InputError naming the line that is wrong."""
+    """The questions of a set, without candidates (`"approved": false`). Raises InputError naming the wrong
+    line."""
     return [_item(row, path, n) for n, row in _rows(path) if row.get("approved") is not False]
 
 

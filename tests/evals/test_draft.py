@@ -75,8 +75,12 @@ def test_csv_that_cannot_be_used_says_why(tmp_path: Path, text: str, says: str) 
 
 def test_feedback_becomes_candidates(tmp_path: Path) -> None:
     log, out = tmp_path / "feedback.jsonl", tmp_path / "c.jsonl"
-    told = {"at": "2026-01-01", "answer_id": "abcdef0123456789", "verdict": "up", "comment": None, "question": "How?",
-            "answer": "So.", "status": "answered", "language": "en", "citations": [{"source": "a.txt", "quote": "So."}]}  # fmt: skip
+    told = {
+        "at": "2026-01-01", "answer_id": "abcdef0123456789", "verdict": "up",
+        "comment": None, "question": "How?",
+        "answer": "So.", "status": "answered", "language": "en",
+        "citations": [{"source": "a.txt", "quote": "So."}],
+    }  # fmt: skip
     blamed = {**told, "answer_id": "b" * 32, "verdict": "down", "comment": "wrong year"}
     log.write_text(f"{json.dumps(told)}\n{json.dumps(blamed)}\n{{half a li", "utf-8")
     assert draft.add(out, draft.from_feedback(log)) == 2

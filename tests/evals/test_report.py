@@ -72,7 +72,7 @@ def test_page_holds_everything_itself_and_no_markup_of_articles(written: Path) -
 def test_markdown_has_no_markup_of_articles(written: Path) -> None:
     told = (written / "eval.md").read_text("utf-8")
     assert "failed" in told.splitlines()[0]
-    assert "<script>" not in told and "](http" not in told
+    assert not re.search(r"(?<!\\)<script|(?<!\\)\]\(", told)
     assert "| q1 (worse)" in told
 
 
@@ -100,9 +100,13 @@ def test_history_grows(written: Path) -> None:
 
 def test_plots_are_well_formed_also_of_nothing() -> None:
     drawn = [
-        plots.bars([(EVIL, 0.5, 0.4, 0.6, 3)]), plots.bars([]), plots.lines({EVIL: [0.1, None, 0.3]}, ["a", "b", "c"]),
-        plots.lines({}, []), plots.histogram([1.0, 2.0, 2.0]), plots.reliability([(0.1, False), (1.0, True)]),
-    ]  # fmt: skip
+        plots.bars([(EVIL, 0.5, 0.4, 0.6, 3)]),
+        plots.bars([]),
+        plots.lines({EVIL: [0.1, None, 0.3]}, ["a", "b", "c"]),
+        plots.lines({}, []),
+        plots.histogram([1.0, 2.0, 2.0]),
+        plots.reliability([(0.1, False), (1.0, True)]),
+    ]
     for svg in drawn:
         ElementTree.fromstring(svg.replace("\x07", ""))
 
