@@ -352,10 +352,14 @@ def _rerank(hits: list[Hit], asked: Question, name: str) -> list[Hit]:
 
 
 def _reranker(name: str) -> BaseNodePostprocessor:
+    from llama_index.core.postprocessor.types import BaseNodePostprocessor
+
     module, _, attribute = name.partition(":")
     try:
-        made: BaseNodePostprocessor = getattr(importlib.import_module(module), attribute)()
-    except (ImportError, AttributeError, ValueError) as error:
+        made = getattr(importlib.import_module(module), attribute)()
+        if not isinstance(made, BaseNodePostprocessor):
+            raise TypeError(f"it makes a {type(made).__name__}")
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise SettingsError(
             f"The reranker `{name}` cannot be loaded ({error}).",
             "retrieval.reranker is `package.module:factory`, a callable that returns a LlamaIndex node postprocessor.",
