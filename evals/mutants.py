@@ -177,7 +177,7 @@ FAULTS: Mapping[str, Fault] = {
     "no-history": Fault(
         "earlier turns are forgotten",
         _metrics("accuracy", "answered", "recall@1"),
-        plant=_replace("rag.answer.understand", lambda f: lambda *a, **named: f(*a, **named | {"history": ()})),
+        plant=_replace("rag.answer.understand", lambda f: lambda *a, **kw: f(*a, **kw | {"history": ()})),
     ),
     "missing-article": Fault(
         "an article is missing", _metrics("recall"), plant=_without_article, reindex=True

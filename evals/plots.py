@@ -49,15 +49,15 @@ def lines(
 
 
 def histogram(values: Sequence[float], unit: str = "ms", bins: int = 30) -> str:
-    """How often which value; the last bin takes all beyond the 99th percentile."""
+    """How often which value; the last bin takes all beyond the 95th percentile."""
     if not values:
         return ""
-    top = sorted(values)[min(len(values) - 1, int(0.99 * len(values)))] or 1.0
+    top = sorted(values)[min(len(values) - 1, int(0.95 * len(values)))] or 1.0
     counts = [0] * bins
     for value in values:
         counts[min(bins - 1, int(bins * value / top))] += 1
     most = max(counts)
-    parts = _frame(0, most, ((0, "0"), (bins, f"{top:.0f} {unit}")), bins)
+    parts = _frame(0, most, ((0, "0"), (bins, f"{top:.0f} {unit} or more")), bins)
     width = (_W - 2 * _PAD) / bins
     for n, count in enumerate(counts):
         x, y = _x(n / bins), _y(count, 0, most)
