@@ -177,9 +177,8 @@ def markdown(verdict: Verdict | None, told: Mapping[str, Any]) -> str:
     lines += ["| metric | value | 95 % interval | n | baseline |", "| --- | --- | --- | --- | --- |"]
     for metric, row in told["metrics"][WHOLE].items():
         was = f"{before[metric].before:.3f}" if metric in before else ""
-        lines.append(
-            f"| {METRICS[metric].title} | {row['value']:.3f} | {_interval(row, '{} to {}')} | {row['n']} | {was} |"
-        )
+        within = _interval(row, "{} to {}")
+        lines.append(f"| {METRICS[metric].title} | {row['value']:.3f} | {within} | {row['n']} | {was} |")
     for name, row in told["abstention"].items():
         lines.append(
             f"| abstention {name} | {row['value']:.3f} | {_interval(row, '{} to {}')} | {row['n']} | |"
