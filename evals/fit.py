@@ -108,17 +108,25 @@ def seeds_cases() -> list[Case]:
     items = [i for i in load_set(ROOT / "evals" / "questions.jsonl") if not i.history]
     spoilt = []
     for item in items:
-        everything = " ".join((ROOT / "seeds" / s).read_text(encoding="utf-8") for g in item.gold_groups for s in g)
+        everything = " ".join(
+            (ROOT / "seeds" / s).read_text(encoding="utf-8") for g in item.gold_groups for s in g
+        )
         if item.answerable and (changed := _spoilt(item.question, item.lang, everything, rng)):
             spoilt.append(Case(changed, [], f"seeds-{item.gold_groups[0][0]}"))
     return spoilt + [
-        Case(i.question, list(i.gold_quotes) if i.answerable else [], f"seeds-{(i.gold_groups or (('none' + i.id,),))[0][0]}")
+        Case(
+            i.question,
+            list(i.gold_quotes) if i.answerable else [],
+            f"seeds-{(i.gold_groups or (('none' + i.id,),))[0][0]}",
+        )
         for i in items
         if i.kind not in ("two-part", "two-articles", "conflict")
     ]
 
 
-def collect(cases: Sequence[Case], archive: Archive, model: str) -> list[tuple[str, list[list[float]], list[int], Case]]:
+def collect(
+    cases: Sequence[Case], archive: Archive, model: str
+) -> list[tuple[str, list[list[float]], list[int], Case]]:
     """Per question: its rows of features, and which are right."""
     rows = []
     for case in cases:
@@ -129,11 +137,18 @@ def collect(cases: Sequence[Case], archive: Archive, model: str) -> list[tuple[s
             if not case.gold:
                 continue
             labels = [
-                int(any(c.article.source == s and (q in c.text or c.text in q or _overlaps(q, c.text)) for s, q in case.gold))
+                int(
+                    any(
+                        c.article.source == s and (q in c.text or c.text in q or _overlaps(q, c.text))
+                        for s, q in case.gold
+                    )
+                )
                 for c in found
             ]
             if any(labels):
-                rows.append((case.group, [[asdict(c.features)[n] for n in SENTENCE] for c in found], labels, case))
+                rows.append(
+                    (case.group, [[asdict(c.features)[n] for n in SENTENCE] for c in found], labels, case)
+                )
         else:
             made = answer_features(asked, found)
             rows.append((case.group, [[made[n] for n in ANSWER]], [int(bool(case.gold))], case))
@@ -156,7 +171,9 @@ def logistic(
 
     def loss(b: np.ndarray) -> float:
         z = x1 @ b
-        return float((weight * (np.logaddexp(0, z) - y * z)).sum() + 0.5 * (b - expected) @ ridge @ (b - expected))
+        return float(
+            (weight * (np.logaddexp(0, z) - y * z)).sum() + 0.5 * (b - expected) @ ridge @ (b - expected)
+        )
 
     beta = np.zeros(x1.shape[1])
     for _ in range(100):
@@ -170,7 +187,6 @@ def logistic(
         if np.abs(step).max() < 1e-8:
             break
     return beta
-
 
 
 # What a feature ought to weigh, where the training sets are too few or too tame to tell: XQuAD has hardly a question on
@@ -204,36 +220,63 @@ def fit_claims(archive: Archive) -> dict[str, float]:
         beta = logistic(x[fold != k], y[fold != k], np.ones(int((fold != k).sum())), 4.0, prior)
         right[fold == k] = ((x[fold == k] @ beta[1:] + beta[0]) >= 0) == (y[fold == k] == 1)
     kinds = sorted({c.kind or "(true)" for c in claims})
-    by_kind = {k: round(float(np.mean([r for r, c in zip(right, claims, strict=True) if (c.kind or "(true)") == k])), 2) for k in kinds}
-    sys.stdout.write(f"claim: right {right.mean():.3f} of {len(claims)} (cross-validated), by kind {by_kind}\n")
+    by_kind = {
+        k: round(
+            float(np.mean([r for r, c in zip(right, claims, strict=True) if (c.kind or "(true)") == k])), 2
+        )
+        for k in kinds
+    }
+    sys.stdout.write(
+        f"claim: right {right.mean():.3f} of {len(claims)} (cross-validated), by kind {by_kind}\n"
+    )
     beta = logistic(x, y, np.ones(len(y)), 4.0, prior)
-    return {"bias": round(float(beta[0]), 4)} | {n: round(float(b), 4) for n, b in zip(FINDINGS, beta[1:], strict=True)}
+    return {"bias": round(float(beta[0]), 4)} | {
+        n: round(float(b), 4) for n, b in zip(FINDINGS, beta[1:], strict=True)
+    }
 
 
 def findings_of(claim: Claim, archive: Archive) -> list[float]:
     sources = [Source(quote, detect(quote)) for _, quote in claim.passages]
-    verdicts = [check(claim.claim, claim.lang, s, archive, also=[o for o in sources if o is not s]) for s in sources]
+    verdicts = [
+        check(claim.claim, claim.lang, s, archive, also=[o for o in sources if o is not s]) for s in sources
+    ]
     found = asdict(max(verdicts, key=lambda v: v.findings.meaning).findings)
     return [found[n] for n in FINDINGS]
 
 
 def fit(
-    rows: list[tuple[str, list[list[float]], list[int], Case]], names: Sequence[str], share: float, prior: dict[str, float]
+    rows: list[tuple[str, list[list[float]], list[int], Case]],
+    names: Sequence[str],
+    share: float,
+    prior: dict[str, float],
 ) -> dict[str, float]:
-    """share: what all positives together weigh, of 1. """
+    """share: what all positives together weigh, of 1."""
     x = np.array([r for _, xs, _, _ in rows for r in xs])
     y = np.array([label for _, _, ys, _ in rows for label in ys])
     seeds = np.array([4.0 if g.startswith("seeds") else 1.0 for g, xs, _, _ in rows for _ in xs])
-    weight = np.where(y == 1, share / (seeds[y == 1].sum()), (1 - share) / (seeds[y == 0].sum())) * seeds * len(y)
+    weight = (
+        np.where(y == 1, share / (seeds[y == 1].sum()), (1 - share) / (seeds[y == 0].sum())) * seeds * len(y)
+    )
     expected = np.array([prior.get(n, 0.0) for n in names])
     beta = logistic(x, y, weight, len(y) / _PRIOR_ROWS, expected)
-    return {"bias": round(float(beta[0]), 4)} | {n: round(float(b), 4) for n, b in zip(names, beta[1:], strict=True)}
+    return {"bias": round(float(beta[0]), 4)} | {
+        n: round(float(b), 4) for n, b in zip(names, beta[1:], strict=True)
+    }
 
 
 def archives(root: Path) -> list[tuple[Archive, list[Case]]]:
     made = []
     # small archives, of three articles, and a large one; most archives that are asked are between the two
-    mixes = (("en", "es"), ("en", "de"), ("es", "de"), ("en", "de", "es"), ("en",), ("de",), ("es",), ("es", "en"))
+    mixes = (
+        ("en", "es"),
+        ("en", "de"),
+        ("es", "de"),
+        ("en", "de", "es"),
+        ("en",),
+        ("de",),
+        ("es",),
+        ("es", "en"),
+    )
     for n, start in enumerate(range(0, 48, 3)):
         mix = mixes[n % len(mixes)]
         folder = root / f"fit-{start}-{'-'.join(mix)}"
@@ -256,7 +299,9 @@ def _archive(folder: Path, root: Path) -> Archive:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--report", action="store_true", help="print held-out figures instead of writing the weights")
+    parser.add_argument(
+        "--report", action="store_true", help="print held-out figures instead of writing the weights"
+    )
     parser.add_argument("--keep", type=Path, help="keep corpora and indexes here")
     parser.add_argument("--only", choices=["claim"], help="only this model, which needs no XQuAD")
     options = parser.parse_args()
@@ -290,7 +335,12 @@ def hash_fold(group: str) -> int:
     return sum(map(ord, group)) % 5
 
 
-def report(model: str, names: Sequence[str], coefficients: dict[str, float], test: list[tuple[str, list[list[float]], list[int], Case]]) -> None:
+def report(
+    model: str,
+    names: Sequence[str],
+    coefficients: dict[str, float],
+    test: list[tuple[str, list[list[float]], list[int], Case]],
+) -> None:
     def score(row: Sequence[float]) -> float:
         z = coefficients["bias"] + sum(coefficients[n] * v for n, v in zip(names, row, strict=True))
         return float(1 / (1 + np.exp(-z)))
@@ -300,7 +350,9 @@ def report(model: str, names: Sequence[str], coefficients: dict[str, float], tes
         if model == "sentence":
             first = [ys[int(np.argmax([score(x) for x in xs]))] for _, xs, ys, _ in mine]
             three = [any(ys[i] for i in np.argsort([-score(x) for x in xs])[:3]) for _, xs, ys, _ in mine]
-            sys.stdout.write(f"{model} {part or 'xquad'}: first {np.mean(first):.3f} in three {np.mean(three):.3f} n {len(mine)}\n")
+            sys.stdout.write(
+                f"{model} {part or 'xquad'}: first {np.mean(first):.3f} in three {np.mean(three):.3f} n {len(mine)}\n"
+            )
         else:
             p = np.array([score(xs[0]) for _, xs, _, _ in mine])
             y = np.array([ys[0] for _, _, ys, _ in mine])
@@ -310,7 +362,9 @@ def report(model: str, names: Sequence[str], coefficients: dict[str, float], tes
                 precision, recall = tp / max(1, said_no.sum()), tp / max(1, no.sum())
                 f1 = 2 * precision * recall / max(1e-9, precision + recall)
                 lost = float((said_no & ~no).sum() / max(1, (~no).sum()))
-                sys.stdout.write(f"{model} {part or 'xquad'} t={threshold}: not-found P {precision:.3f} R {recall:.3f} F1 {f1:.3f}, answerable lost {lost:.3f} n {len(mine)}\n")
+                sys.stdout.write(
+                    f"{model} {part or 'xquad'} t={threshold}: not-found P {precision:.3f} R {recall:.3f} F1 {f1:.3f}, answerable lost {lost:.3f} n {len(mine)}\n"
+                )
 
 
 __all__ = ["judge", "main"]

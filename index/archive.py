@@ -12,14 +12,13 @@ import time
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
 import numpy as np
 
 from index import catalogue as catalogues
 from index.catalogue import Catalogue, Language, Vector
 from index.encode import Encoder, fingerprint_of, make_encoder
-from index.general import stored_means
 from index.errors import EmbedderMismatchError, EmptyIndexError, VectorStoreError
+from index.general import stored_means
 from index.nouns import Filters
 from index.settings import Settings
 from index.vectors import Vectors

@@ -63,7 +63,7 @@ def stored_means(languages: Sequence[str], encoder: Encoder, data_dir: Path) -> 
         known |= general_means(missing, encoder)
         aside = path.with_name(f"{path.stem}-{os.getpid()}.tmp.npz")
         try:
-            np.savez(aside, **known)
+            np.savez(aside, **known)  # type: ignore[arg-type]
             os.replace(aside, path)
         except OSError as error:  # only a cache: a read-only data directory can still be asked
             log.warning("%s cannot be written (%s).", path, error.strerror)
@@ -109,4 +109,5 @@ def _names(language: str, encoder: Encoder) -> np.ndarray | None:
         calendar,
     ]
     texts = [", ".join(names) for names in lists if names]
-    return np.mean([e.vector for e in encoder.embed_passages(texts, [[]] * len(texts))], axis=0)
+    mean: np.ndarray = np.mean([e.vector for e in encoder.embed_passages(texts, [[]] * len(texts))], axis=0)
+    return mean

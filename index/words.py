@@ -93,10 +93,14 @@ def in_dictionary(word: str, language: str) -> bool:
     from simplemma import is_known
 
     def known(part: str) -> bool:
-        return is_known(part.lower(), lang=language) or (language == "de" and is_known(part.capitalize(), lang=language))
+        return is_known(part.lower(), lang=language) or (
+            language == "de" and is_known(part.capitalize(), lang=language)
+        )
 
     try:
-        return known(word) or (language in COMPOUNDING and any(known(word[i:]) for i in range(3, len(word) - 3)))
+        return known(word) or (
+            language in COMPOUNDING and any(known(word[i:]) for i in range(3, len(word) - 3))
+        )
     except ValueError:
         return True
 

@@ -100,9 +100,14 @@ def stream(
         confidence = judge("answer", answer_features(asked, ranked)) if ranked else 0.0
 
     def finish(
-        mode: Mode, statements: tuple[Statement, ...], citations: tuple[Citation, ...], nearest: tuple[Citation, ...] = ()
+        mode: Mode,
+        statements: tuple[Statement, ...],
+        citations: tuple[Citation, ...],
+        nearest: tuple[Citation, ...] = (),
     ) -> Answer:
-        said = tuple(s for s in statements if s.support != "unsupported" or settings.answer.unsupported == "strike")
+        said = tuple(
+            s for s in statements if s.support != "unsupported" or settings.answer.unsupported == "strike"
+        )
         return Answer(
             id=uuid.uuid4().hex,
             question=question,
@@ -161,12 +166,17 @@ def stream(
 
 
 def _understand(
-    question: str, archive: Archive, history: Sequence[tuple[str, str]], model: Model | None, tokens: dict[str, int]
+    question: str,
+    archive: Archive,
+    history: Sequence[tuple[str, str]],
+    model: Model | None,
+    tokens: dict[str, int],
 ) -> Question:
     counts = {code: language.passages for code, language in archive.languages.items()}
     if not counts:
         raise EmptyIndexError(
-            "The index holds no articles.", "Run `dossier index FOLDER` with the folder that holds your articles."
+            "The index holds no articles.",
+            "Run `dossier index FOLDER` with the folder that holds your articles.",
         )
     standalone = None
     if history and model is not None:
@@ -181,7 +191,9 @@ def _by_part(asked: Question, hits: Sequence[Hit], archive: Archive) -> list[tup
     found = []
     for text in asked.parts:
         own = part(asked, text)
-        vector: Vector = archive.encoder.embed_query(text if len(text.split()) > 3 else f"{asked.standalone} {text}")
+        vector: Vector = archive.encoder.embed_query(
+            text if len(text.split()) > 3 else f"{asked.standalone} {text}"
+        )
         found.append((text, candidates(own, vector, hits, archive)))
     return found
 
@@ -202,7 +214,13 @@ def _not_found(asked: Question, ranked: Sequence[Candidate]) -> list[str]:
     # only what no passage found has is said to be missing
     lacking = [m for m in (ranked[0].missing if ranked else ()) if all(m in c.missing for c in ranked[:8])]
     if lacking:
-        lines.append(phrases.say("nothing_about", asked.language, what=phrases.either(_as_asked(lacking, asked), asked.language)))
+        lines.append(
+            phrases.say(
+                "nothing_about",
+                asked.language,
+                what=phrases.either(_as_asked(lacking, asked), asked.language),
+            )
+        )
     return lines
 
 

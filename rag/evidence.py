@@ -45,7 +45,10 @@ _SPEECH = re.compile(
     re.I,
 )
 _CLOSELY = 16
-_CREDITS = re.compile(r"\W*(?:additional |med )?(?:reporting|writing|editing|rapportering|redigering|compiled) (?:by|av)\b", re.I)
+_CREDITS = re.compile(
+    r"\W*(?:additional |med )?(?:reporting|writing|editing|rapportering|redigering|compiled) (?:by|av)\b",
+    re.I,
+)
 _TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
 
 
@@ -150,7 +153,7 @@ def describe(
     rarity: Rarity,
     start: int,
 ) -> tuple[Features, tuple[str, ...]]:
-    """A sentence's features, and what of the question it misses. """
+    """A sentence's features, and what of the question it misses."""
     language = hit.passage.language
     same = language == question.language
     passage = hit.passage.text
@@ -209,10 +212,12 @@ def _says_something(article: Article, start: int, end: int) -> bool:
     text = article.text[start:end]
     if len(re.findall(r"\w+", text)) < 4 or _CREDITS.match(text) or talks_to_a_model(text):
         return False
-    bare = text.rstrip("\"”’»)* ")
+    bare = text.rstrip('"”’»)* ')
     if bare.endswith("?"):
         return False
-    alone = article.text[:start].rstrip(" \t#*")[-1:] in ("", "\n") and article.text[end:].lstrip(" \t*")[:1] in ("", "\n")
+    alone = article.text[:start].rstrip(" \t#*")[-1:] in ("", "\n") and article.text[end:].lstrip(" \t*")[
+        :1
+    ] in ("", "\n")
     return not (alone and not re.search(r"[.!…:;]$", bare) and len(text.split()) < 16)
 
 
@@ -275,7 +280,11 @@ def _relative_to(article: Article, text: str) -> set[int]:
     if not span:
         return set()
     years = set()
-    if re.search(r"\b(last year|förra året|i fjol|letzte[sn] jahr|vergangene[ns] jahr|vorjahr|año pasado|l'an dernier|l'année dernière)\b", text, re.I):
+    if re.search(
+        r"\b(last year|förra året|i fjol|letzte[sn] jahr|vergangene[ns] jahr|vorjahr|año pasado|l'an dernier|l'année dernière)\b",
+        text,
+        re.I,
+    ):
         years.add(span[0].year - 1)
     if re.search(r"\b(this year|i år|dieses jahr|este año|cette année)\b", text, re.I):
         years.add(span[0].year)
@@ -340,7 +349,7 @@ def has_name(text: str, name: str) -> bool:
         return False
     for word in words:
         if abs(len(word) - len(name)) <= 4 and word[:3] == name[:3]:
-            if word.startswith(name) or name.startswith(word) and len(word) >= 4:
+            if word.startswith(name) or (name.startswith(word) and len(word) >= 4):
                 return True
             if SequenceMatcher(None, word, name).ratio() >= 0.8:
                 return True
@@ -360,21 +369,25 @@ def _asked_figures(
         return 1.0, []
     here = {round(f.value, 6) for f in said}
     around = {round(f.value, 6) for f in figures(passage, language)}
-    got = sum(1.0 if round(f.value, 6) in here else 0.7 if round(f.value, 6) in around else 0.0 for f in asked)
+    got = sum(
+        1.0 if round(f.value, 6) in here else 0.7 if round(f.value, 6) in around else 0.0 for f in asked
+    )
     lost = [question.standalone[f.start : f.end] for f in asked if round(f.value, 6) not in here | around]
     return got / len(asked), lost
 
 
-def _has_kind(
-    question: Question, text: str, said: Sequence[Figure], language: str, said_by: str
-) -> float:
+def _has_kind(question: Question, text: str, said: Sequence[Figure], language: str, said_by: str) -> float:
     """Whether a sentence holds the kind of thing asked for."""
     given = {(round(f.value, 6), f.kind) for f in question.figures}
     new = [f for f in said if (round(f.value, 6), f.kind) not in given]
     match question.wanted:
         case "amount":
             units = _asked_units(question)
-            plain = [f for f in new if f.kind in ("money", "percent", "amount") and (f.digits or f.unit or f.value >= 1000)]
+            plain = [
+                f
+                for f in new
+                if f.kind in ("money", "percent", "amount") and (f.digits or f.unit or f.value >= 1000)
+            ]
             if units:
                 return 1.0 if any(f.unit in units for f in plain) else 0.3 if plain else 0.0
             return 1.0 if any(f.unit or f.value >= 1000 for f in plain) else 0.6 if plain else 0.0
@@ -384,9 +397,17 @@ def _has_kind(
         case "share":
             return 1.0 if any(f.unit == "%" for f in new) else 0.0
         case "duration":
-            return 1.0 if any(f.unit in _TIME_UNITS for f in new) else 0.3 if any(f.kind == "year" for f in new) else 0.0
+            return (
+                1.0
+                if any(f.unit in _TIME_UNITS for f in new)
+                else 0.3
+                if any(f.kind == "year" for f in new)
+                else 0.0
+            )
         case "date":
-            if any(int(f.value) not in question.years for f in new if f.kind == "year") or moments(text, language):
+            if any(int(f.value) not in question.years for f in new if f.kind == "year") or moments(
+                text, language
+            ):
                 return 1.0
             return 0.4 if _WEEKDAY.search(text) else 0.0
         case "person":
@@ -426,7 +447,7 @@ def _name_words(text: str) -> list[str]:
 def answer_features(question: Question, ranked: Sequence[Candidate]) -> dict[str, float]:
     """What tells whether the articles answer at all: the best sentence's features, its lead, and what is missing."""
     if not ranked:
-        return {name: 0.0 for name in (*NAMES, "score", "margin", "missing", "terms")}
+        return dict.fromkeys((*NAMES, "score", "margin", "missing", "terms"), 0.0)
     best = ranked[0]
     others = [c.score for c in ranked[1:] if c.article.story != best.article.story]
     return numbers(best.features) | {

@@ -34,14 +34,141 @@ _ASKS: tuple[tuple[Wanted, str], ...] = (
     ("person", r"who(?:se|m)?|vem(?:s)?|vilka|wer|wen|wem|wessen|qui[eé]n(?:es)?|qui|chi|quem|wie|hvem|kuka"),
 )  # fmt: skip
 _ASKS_BY_LANGUAGE = {"place": {"en": r"where", "sv": r"var(?:t|ifrån)?"}}
-_QUESTION_WORDS = (
-    "who whose whom when where why how what which much many long large big does did do was were is are has have had will would"
-    " can could should say said says tell about vem vems vilka när var vart varför hur vad vilken vilket mycket många länge stor stort"
-    " stora är blir blev sa sade säger berätta om wer wen wem wann wo warum wie was welche welcher welches welchen welchem viel viele"
-    " ist sind war waren hat hatte sagte quién quien quiénes cuándo cuando dónde donde cómo como cuánto cuanto cuánta cuántos"
-    " cuántas qué que cuál cual por es son fue fueron dijo qui quand où pourquoi comment combien quel quelle quels quelles quoi"
-    " est sont était sade sagt säga latest newest senaste please article articles according enligt laut según selon"
-).split()
+_QUESTION_WORDS = [
+    "who",
+    "whose",
+    "whom",
+    "when",
+    "where",
+    "why",
+    "how",
+    "what",
+    "which",
+    "much",
+    "many",
+    "long",
+    "large",
+    "big",
+    "does",
+    "did",
+    "do",
+    "was",
+    "were",
+    "is",
+    "are",
+    "has",
+    "have",
+    "had",
+    "will",
+    "would",
+    "can",
+    "could",
+    "should",
+    "say",
+    "said",
+    "says",
+    "tell",
+    "about",
+    "vem",
+    "vems",
+    "vilka",
+    "när",
+    "var",
+    "vart",
+    "varför",
+    "hur",
+    "vad",
+    "vilken",
+    "vilket",
+    "mycket",
+    "många",
+    "länge",
+    "stor",
+    "stort",
+    "stora",
+    "är",
+    "blir",
+    "blev",
+    "sa",
+    "sade",
+    "säger",
+    "berätta",
+    "om",
+    "wer",
+    "wen",
+    "wem",
+    "wann",
+    "wo",
+    "warum",
+    "wie",
+    "was",
+    "welche",
+    "welcher",
+    "welches",
+    "welchen",
+    "welchem",
+    "viel",
+    "viele",
+    "ist",
+    "sind",
+    "war",
+    "waren",
+    "hat",
+    "hatte",
+    "sagte",
+    "quién",
+    "quien",
+    "quiénes",
+    "cuándo",
+    "cuando",
+    "dónde",
+    "donde",
+    "cómo",
+    "como",
+    "cuánto",
+    "cuanto",
+    "cuánta",
+    "cuántos",
+    "cuántas",
+    "qué",
+    "que",
+    "cuál",
+    "cual",
+    "por",
+    "es",
+    "son",
+    "fue",
+    "fueron",
+    "dijo",
+    "qui",
+    "quand",
+    "où",
+    "pourquoi",
+    "comment",
+    "combien",
+    "quel",
+    "quelle",
+    "quels",
+    "quelles",
+    "quoi",
+    "est",
+    "sont",
+    "était",
+    "sade",
+    "sagt",
+    "säga",
+    "latest",
+    "newest",
+    "senaste",
+    "please",
+    "article",
+    "articles",
+    "according",
+    "enligt",
+    "laut",
+    "según",
+    "selon",
+]
 _LATEST = re.compile(
     r"\b(latest|newest|most recent(?:ly)?|currently|at present|right now|nowadays|as of now|today|senaste|nyaste|just nu|för närvarande"
     r"|idag|i dag|numera|neueste[nrs]?|aktuell\w*|derzeit|zurzeit|heute|últim[oa]s?|actual(?:mente)?|hoy|ahora|más reciente"
@@ -56,7 +183,8 @@ _RELATIVE: tuple[tuple[str, str], ...] = (
     (r"this month|denna månad|den här månaden|diesen monat|este mes|ce mois", "month"),
 )  # fmt: skip
 _OPENERS = re.compile(
-    r"^\s*(and|but|so|also|what about|how about|och|men|då|samt|und|aber|y|pero|et|mais|e|ma|en|maar|og|ja)\b", re.I
+    r"^\s*(and|but|so|also|what about|how about|och|men|då|samt|und|aber|y|pero|et|mais|e|ma|en|maar|og|ja)\b",
+    re.I,
 )
 _POINTERS = re.compile(
     r"\b(it|its|they|them|their|he|him|his|she|her|that|this|those|these|there|then|the same|one|ones"
@@ -66,8 +194,14 @@ _POINTERS = re.compile(
     r"|il|elle|ils|elles|cela|ça|ce|cette|son|sa|ses|leur|leurs|y)\b",
     re.I,
 )
-_YEAR_AFTER = re.compile(r"\b(year after|following year|next year|året (?:därpå|efter)|nästa år|jahr da(?:rauf|nach)|folgejahr|año siguiente|l'année suivante)\b", re.I)
-_YEAR_BEFORE = re.compile(r"\b(year before|previous year|året (?:innan|före|dessförinnan)|jahr (?:davor|zuvor)|año anterior|l'année précédente)\b", re.I)
+_YEAR_AFTER = re.compile(
+    r"\b(year after|following year|next year|året (?:därpå|efter)|nästa år|jahr da(?:rauf|nach)|folgejahr|año siguiente|l'année suivante)\b",
+    re.I,
+)
+_YEAR_BEFORE = re.compile(
+    r"\b(year before|previous year|året (?:innan|före|dessförinnan)|jahr (?:davor|zuvor)|año anterior|l'année précédente)\b",
+    re.I,
+)
 _AND = re.compile(
     r"\s*(?:,\s*|\s)(?:and|och|samt|und|y|et|e|en|og)\s+(?=(?:in |on |at |by |for |to |i |på |till |av |in |an |en |de |por )?"
     r"(?:who|when|where|why|how|what|which|vem|när|var|varför|hur|vad|vilk\w+|wer|wann|wo|warum|wie|was|welche\w*"
@@ -178,7 +312,9 @@ def _mended(text: str, language: str) -> str:
             out.append(_TYPOS[bare])
         elif i < 4 and len(bare) >= 4 and bare not in _asking_words():
             near = difflib.get_close_matches(bare, _asking_words(), n=1, cutoff=0.82)
-            out.append(near[0] if near and bare[0] == near[0][0] and abs(len(near[0]) - len(bare)) <= 1 else word)
+            out.append(
+                near[0] if near and bare[0] == near[0][0] and abs(len(near[0]) - len(bare)) <= 1 else word
+            )
         else:
             out.append(word)
     return " ".join(out)
@@ -209,7 +345,11 @@ def names(text: str) -> tuple[str, ...]:
     for match in re.finditer(r"[^\W\d_][\w’'-]*", text):
         word = re.sub(r"[’']s?$", "", match.group())
         first = not text[: match.start()].strip() or text[: match.start()].rstrip()[-1:] in "?.!("
-        if word[:1].isupper() and (not first or word.isupper() and len(word) > 1) and fold(word) not in _FOLDED:
+        if (
+            word[:1].isupper()
+            and (not first or (word.isupper() and len(word) > 1))
+            and fold(word) not in _FOLDED
+        ):
             found.append(fold(word))
     return tuple(dict.fromkeys(found))
 
@@ -222,10 +362,17 @@ def _people_and_things(text: str, language: str) -> tuple[str, ...]:
             skip |= {fold(w) for w in re.split(r"\W+", match.group()) if w}
     kept = []
     for name in names(text):
-        whole = next((w for w in re.findall(r"[\w’'-]+", text) if fold(re.sub(r"[’']s?$", "", w)) == name), name)
+        whole = next(
+            (w for w in re.findall(r"[\w’'-]+", text) if fold(re.sub(r"[’']s?$", "", w)) == name), name
+        )
         # "North Sea", and every German noun, is a word like others: its stem is among the terms
         plain = in_dictionary(whole, language) and not whole.isupper()
-        if name not in skip and not plain and not demonym(whole.split("-")[0], language) and not moments(whole, language):
+        if (
+            name not in skip
+            and not plain
+            and not demonym(whole.split("-")[0], language)
+            and not moments(whole, language)
+        ):
             kept.append(name)
     return tuple(kept)
 
@@ -235,7 +382,11 @@ def _countries(text: str, language: str) -> frozenset[str]:
     full = _capitalised(text, language)
     found = set(territories(full, language))
     for word in re.findall(r"[^\W\d_][\w’'-]*", full):
-        if len(word) > 4 and (word[0].isupper() or language != "en") and (code := demonym(word.split("-")[0], language)):
+        if (
+            len(word) > 4
+            and (word[0].isupper() or language != "en")
+            and (code := demonym(word.split("-")[0], language))
+        ):
             found.add(code)
     if re.search(r"\b(?:latin|latein|latino)\W?am[eé]ri\w+", full, re.I):
         found.add("419")
@@ -253,7 +404,11 @@ def _capitalised(text: str, language: str) -> str:
 def split_parts(text: str) -> tuple[str, ...]:
     """The parts of a question that asks for two things ("Who signed it, and when?"); empty when it asks for one."""
     pieces = [p.strip(" ?,;") for p in _AND.split(text) if p and re.search(r"\w", p)]
-    asking = [p for p in pieces if wanted(p, "") != "anything" or re.match(r"(what|which|vad|vilk|was|welch|qu[eé]|cuál)", p, re.I)]
+    asking = [
+        p
+        for p in pieces
+        if wanted(p, "") != "anything" or re.match(r"(what|which|vad|vilk|was|welch|qu[eé]|cuál)", p, re.I)
+    ]
     return tuple(p + "?" for p in pieces) if len(asking) >= 2 and len(pieces) <= 4 else ()
 
 
@@ -276,7 +431,9 @@ def _carried(new: str, old: str, corpus: Mapping[str, int], today: date) -> str:
         return new
     language = detect_question(new, corpus)
     own = topic_terms(new, language)
-    pointing = bool(_POINTERS.search(new) or _OPENERS.search(new) or _YEAR_AFTER.search(new) or _YEAR_BEFORE.search(new))
+    pointing = bool(
+        _POINTERS.search(new) or _OPENERS.search(new) or _YEAR_AFTER.search(new) or _YEAR_BEFORE.search(new)
+    )
     if not (pointing and len(own) <= 4) and len(own) > 1:
         return new
     before = detect_question(old, corpus)
@@ -284,7 +441,8 @@ def _carried(new: str, old: str, corpus: Mapping[str, int], today: date) -> str:
     carried = []
     if years and (_YEAR_AFTER.search(new) or _YEAR_BEFORE.search(new)):
         carried.append(str(years[-1] + (1 if _YEAR_AFTER.search(new) else -1)))
-    own_years = carried or [f for f in figures(new, language) if f.kind == "year"] or _relative_years(new, today)
+    said_years = any(f.kind == "year" for f in figures(new, language))
+    own_years = bool(carried) or said_years or bool(_relative_years(new, today))
     own_countries, own_names = territories(new, language), names(new)
     taken = {stem(w, language) for w in re.findall(r"\w+", new)}
     # "And in Chile?" takes the place of the country named last; "what did Brazil say?" of the people named
@@ -297,9 +455,12 @@ def _carried(new: str, old: str, corpus: Mapping[str, int], today: date) -> str:
         if re.fullmatch(r"(?:1[5-9]|20)\d\d", plain):
             if not own_years:
                 carried.append(plain)
-        elif word in replaced or (fold(plain) in people and word not in countries):
-            continue
-        elif plain.lower() in _QUESTION_WORDS or stem(plain, before) in stop_stems(before):
+        elif (
+            word in replaced
+            or (fold(plain) in people and word not in countries)
+            or plain.lower() in _QUESTION_WORDS
+            or stem(plain, before) in stop_stems(before)
+        ):
             continue
         elif stem(plain, before) not in taken:
             carried.append(plain)

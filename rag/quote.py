@@ -35,7 +35,11 @@ class Quoted:
 
 
 def quote(
-    question: Question, ranked: Sequence[Candidate], by_part: Sequence[tuple[str, Sequence[Candidate]]], archive: Archive, most: int
+    question: Question,
+    ranked: Sequence[Candidate],
+    by_part: Sequence[tuple[str, Sequence[Candidate]]],
+    archive: Archive,
+    most: int,
 ) -> Quoted:
     """ranked: sentences for the whole question, best first; by_part: (part, its sentences) of a two-part question."""
     chosen, missing = _choose(ranked, by_part, most)
@@ -89,7 +93,11 @@ def _said(candidate: Candidate, chosen: Sequence[Candidate]) -> bool:
         shared = len(mine & theirs) / max(1, min(len(mine), len(theirs)))
         if candidate is other or shared > 0.75:
             return True
-        if candidate.article.story == other.article.story and candidate.article.id != other.article.id and shared > 0.5:
+        if (
+            candidate.article.story == other.article.story
+            and candidate.article.id != other.article.id
+            and shared > 0.5
+        ):
             return True
         numbers = {f.value for f in figures(candidate.text, candidate.hit.passage.language)}
         known = {f.value for f in figures(other.text, other.hit.passage.language)}
@@ -100,9 +108,15 @@ def _said(candidate: Candidate, chosen: Sequence[Candidate]) -> bool:
 
 def _differ(question: Question, chosen: Sequence[Candidate]) -> bool:
     """Whether the chosen sentences, of different stories, give different figures for what was asked."""
-    if question.wanted not in ("amount", "count", "share", "duration", "date") or len({c.article.story for c in chosen}) < 2:
+    if (
+        question.wanted not in ("amount", "count", "share", "duration", "date")
+        or len({c.article.story for c in chosen}) < 2
+    ):
         return False
-    told = [{(f.value, f.unit) for f in figures(c.text, c.hit.passage.language) if f.kind != "ordinal"} for c in chosen]
+    told = [
+        {(f.value, f.unit) for f in figures(c.text, c.hit.passage.language) if f.kind != "ordinal"}
+        for c in chosen
+    ]
     return any(a and b and not a & b for a in told for b in told)
 
 

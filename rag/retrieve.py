@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 _SENTENCE_SHARE = 0.5  # of the dense score; the rest is the whole passage's
 _COVERAGE = (0.05, 0.6)  # how much missing words weigh, and the share of words that is neither good nor bad
-_WORDS_FLOOR = 1.0  # a passage with all of the question's words is lifted by the full weight, others by their share
+_WORDS_FLOOR = (
+    1.0  # a passage with all of the question's words is lifted by the full weight, others by their share
+)
 _DATE_LIFT = 0.06
 _LATEST_LIFT = 0.08
 _SHRINK = 6.0  # the general mean weighs as much as this many passages
@@ -150,8 +152,7 @@ def fair_scale(languages: Mapping[str, Language], generals: Mapping[str, Vector]
     """By the languages' own means, each drawn toward the general one as much as its passages are few: ranks best."""
 
     def drawn(own: Vector, general: Vector, passages: int) -> Vector:
-        mean: Vector = (passages * own + _SHRINK * general) / (passages + _SHRINK)
-        return mean
+        return ((passages * own + _SHRINK * general) / (passages + _SHRINK)).astype(np.float32)
 
     return Scale(
         {c: drawn(known.mean, generals[c][0], known.passages) for c, known in languages.items()},
@@ -186,7 +187,9 @@ def _pool(
         dense = dict(archive.among(allowed, vector, count))
         if match:
             inside = set(allowed)
-            deep = catalogue.search_words(language, match, max(count, 20 * count if len(inside) > count else count))
+            deep = catalogue.search_words(
+                language, match, max(count, 20 * count if len(inside) > count else count)
+            )
             words = {i: score for i, score in deep if i in inside}
     vectors = catalogue.passage_vectors({*dense, *words})
     candidates = [
@@ -207,7 +210,9 @@ def _words_of(asked: Question, language: str, archive: Archive) -> list[str]:
     tried = [f"x_{t}" for t in asked.terms] if language != asked.language else []
     found = list(dict.fromkeys(own + shared + tried))
     frequency = archive.frequencies(found)
-    return sorted((t for t in found if frequency.get(t) or t in own), key=lambda t: frequency.get(t, 0))[:_MOST_WORDS]
+    return sorted((t for t in found if frequency.get(t) or t in own), key=lambda t: frequency.get(t, 0))[
+        :_MOST_WORDS
+    ]
 
 
 def _most_words(found: Iterable[str], archive: Archive) -> float:
@@ -226,9 +231,7 @@ def _expression(found: Iterable[str], language: str, asked_in: str) -> str:
     return " OR ".join(parts)
 
 
-def _judge(
-    pool: _Pool, asked: Question, vector: Vector, scale: Scale, lexical_weight: float
-) -> None:
+def _judge(pool: _Pool, asked: Question, vector: Vector, scale: Scale, lexical_weight: float) -> None:
     """Score one language's candidates on their own scale (see the module's account)."""
     language, candidates = pool.language, pool.candidates
     question = scale.question(vector)
@@ -381,4 +384,3 @@ def as_node(hit: Hit) -> TextNode:
         excluded_embed_metadata_keys=["article_id", "language"],
         excluded_llm_metadata_keys=["article_id", "language"],
     )
-

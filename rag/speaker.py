@@ -25,11 +25,18 @@ _FOLLOWS = re.compile(
     r"(?:(?!that\b|att\b|dass\b|que\b|on\b|in\b|på\b|i\b|at\b|vid\b|ett?\b|an?\b|to\b|its?\b|am\b|im\b|en\b)[a-zåäöéüñ-]+\s){0,4}?"
     rf"(?P<name>{_NAME})"
 )
-_PRECEDES = re.compile(rf"(?P<name>{_NAME})(?:,[^,.]{{2,90}},)?\s(?:(?:has|had|have|har|hade|hat|ha|a)\s)?(?:{_VERBS})\b")
-_ACCORDING = re.compile(rf"\b(?:according to|enligt|laut|nach Angaben von|según|selon|Per)\s(?:the\s|el\s|la\s|le\s)?(?:[a-zåäöéüñ-]+\s){{0,3}}?(?P<name>{_NAME})")
+_PRECEDES = re.compile(
+    rf"(?P<name>{_NAME})(?:,[^,.]{{2,90}},)?\s(?:(?:has|had|have|har|hade|hat|ha|a)\s)?(?:{_VERBS})\b"
+)
+_ACCORDING = re.compile(
+    rf"\b(?:according to|enligt|laut|nach Angaben von|según|selon|Per)\s(?:the\s|el\s|la\s|le\s)?(?:[a-zåäöéüñ-]+\s){{0,3}}?(?P<name>{_NAME})"
+)
 _PRONOUN = re.compile(r"\b(?:he|she|they|han|hon|de|er|sie|él|ella|il|elle)\b", re.I)
 _QUOTED = re.compile(r"^\W*[\"“„»«”]|^\s*[–—-]\s")
-_DAYS = re.compile(r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|washington|beijing|peking|pekín|moscow|moskva|brussels|bryssel", re.I)
+_DAYS = re.compile(
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|washington|beijing|peking|pekín|moscow|moskva|brussels|bryssel",
+    re.I,
+)
 _NOT_PEOPLE = {"In", "The", "It", "But", "This", "Det", "Den", "I", "En", "El", "La", "Der", "Die", "Das", "Es", "He", "She", "They",
                "Han", "Hon", "De", "Er", "Sie", "We", "Vi", "Wir", "A", "An", "And", "Och", "Men", "That", "There", "These"}  # fmt: skip
 
@@ -42,7 +49,7 @@ def speaker(text: str, start: int, end: int, language: str) -> str | None:
     says = re.search(rf"\b(?:{_VERBS})\b", sentence)
     quoted = bool(_QUOTED.search(sentence)) or _inside_quote(text, start)
     opens = re.match(r"\W*(?:He|She|Han|Hon|Er|Él|Ella|Il|Elle)\b", sentence)
-    if not (quoted or opens or says and _PRONOUN.search(sentence)):
+    if not (quoted or opens or (says and _PRONOUN.search(sentence))):
         return None
     around = _sentences(text, language)
     before = [s for s in reversed(around) if s[1] <= start][:4]
@@ -67,7 +74,11 @@ def _named(sentence: str) -> str | None:
                 words = words[1:]
             name = re.sub(r"[’']s?$", "", " ".join(words)).rstrip(".,-")
             words = name.split()
-            name = " ".join(words[1:]) if len(words) > 1 and words[0].endswith("s") and territories(words[0], "sv") else name
+            name = (
+                " ".join(words[1:])
+                if len(words) > 1 and words[0].endswith("s") and territories(words[0], "sv")
+                else name
+            )
             if len(name) > 1 and not moments(name) and not _is_place(name):
                 return name
     return None
@@ -75,7 +86,9 @@ def _named(sentence: str) -> str | None:
 
 def _is_place(name: str) -> bool:
     """Countries announce things too, but they are not who is asked for; nor are the days of the week."""
-    return len(name.split()) == 1 and bool(territories(name) or territories(name, "sv")) or bool(_DAYS.fullmatch(name))
+    return (len(name.split()) == 1 and bool(territories(name) or territories(name, "sv"))) or bool(
+        _DAYS.fullmatch(name)
+    )
 
 
 def _in_full(text: str, name: str) -> str:
@@ -97,4 +110,8 @@ def _in_full(text: str, name: str) -> str:
 def _inside_quote(text: str, start: int) -> bool:
     """Whether a typographic quote opened before `start` in the same paragraph is still open."""
     paragraph = text[text.rfind("\n", 0, start) + 1 : start]
-    return paragraph.count("“") > paragraph.count("”") or paragraph.count("„") > paragraph.count("“") or paragraph.count('"') % 2 == 1
+    return (
+        paragraph.count("“") > paragraph.count("”")
+        or paragraph.count("„") > paragraph.count("“")
+        or paragraph.count('"') % 2 == 1
+    )

@@ -26,7 +26,7 @@ from index.split import sentences
 from index.words import in_dictionary, stem, stop_stems
 from rag import wording
 from rag.evidence import has_name, judge, numbers, weights
-from rag.nouns import Citation, Statement
+from rag.nouns import Citation, Statement, Support
 from rag.quote import cite
 from rag.retrieve import Scale, general_scale, search
 from rag.speaker import speaker
@@ -81,7 +81,7 @@ FINDINGS = tuple(f.name for f in fields(Findings))
 class Verdict:
     """support, why not ("" when it is), and where in the source the best sentence is (start, end in `Source.text`)."""
 
-    support: str
+    support: Support
     reason: str
     probability: float
     start: int
@@ -110,7 +110,14 @@ def verify_text(text: str, archive: Archive, *, filters: Filters | None = None) 
         ]
         statement, citation = _best(sentence, language, sources, archive, len(citations) + 1)
         if citation:
-            known = next((c for c in citations if (c.article_id, c.start, c.end) == (citation.article_id, citation.start, citation.end)), None)
+            known = next(
+                (
+                    c
+                    for c in citations
+                    if (c.article_id, c.start, c.end) == (citation.article_id, citation.start, citation.end)
+                ),
+                None,
+            )
             if known is None:
                 citations.append(citation)
             else:
@@ -126,23 +133,36 @@ def verify_against(text: str, passages: Sequence[tuple[str, str | None]], archiv
     """
     sources = [Source(p, language or detect(p)) for p, language in passages if p.strip()]
     if not sources:
-        raise InputError("There is no passage to check against.", "Give at least one, or leave `passages` out.")
+        raise InputError(
+            "There is no passage to check against.", "Give at least one, or leave `passages` out."
+        )
     corpus: dict[str, int] = {}
     for source in sources:
         corpus[source.language] = corpus.get(source.language, 0) + 1
     statements: list[Statement] = []
     citations: list[Citation] = []
     for sentence, language in _draft(text, corpus):
-        verdicts = [(check(sentence, language, s, archive, also=[o for o in sources if o is not s]), n) for n, s in enumerate(sources)]
+        verdicts = [
+            (check(sentence, language, s, archive, also=[o for o in sources if o is not s]), n)
+            for n, s in enumerate(sources)
+        ]
         verdict, n = max(verdicts, key=lambda v: (v[0].support != "unsupported", v[0].probability))
         marks: tuple[int, ...] = ()
         if verdict.support != "unsupported":
             quote = sources[n].text[verdict.start : verdict.end]
             citations.append(
-                Citation(len(citations) + 1, "", f"passage {n + 1}", quote, verdict.start, verdict.end, language=sources[n].language)
+                Citation(
+                    len(citations) + 1,
+                    "",
+                    f"passage {n + 1}",
+                    quote,
+                    verdict.start,
+                    verdict.end,
+                    language=sources[n].language,
+                )
             )
             marks = (len(citations),)
-        statements.append(Statement(sentence, marks, verdict.support, verdict.reason))  # type: ignore[arg-type]
+        statements.append(Statement(sentence, marks, verdict.support, verdict.reason))
     return Verification(tuple(statements), tuple(citations))
 
 
@@ -151,7 +171,10 @@ def _draft(text: str, corpus: dict[str, int]) -> list[tuple[str, str]]:
     if not re.search(r"\w", text):
         raise InputError("The draft is empty.", "Give the sentences to check.")
     if len(text) > MAX_DRAFT:
-        raise InputError(f"The draft is {len(text):,} characters long; at most {MAX_DRAFT:,} are checked at once.", "Cut it in parts.")
+        raise InputError(
+            f"The draft is {len(text):,} characters long; at most {MAX_DRAFT:,} are checked at once.",
+            "Cut it in parts.",
+        )
     whole = detect(text) if len(text) > 60 else detect_question(text, corpus)
     return [(text[a:b], whole) for a, b in sentences(text, whole) if re.search(r"\w", text[a:b])]
 
@@ -162,7 +185,9 @@ def _best(
     verdicts = [(check(sentence, language, s, archive), s) for s in sources]
     if not verdicts:
         return Statement(sentence, (), "unsupported", "nothing in the articles is about it"), None
-    verdict, source = max(verdicts, key=lambda v: (v[0].support == "quoted", v[0].support == "supported", v[0].probability))
+    verdict, source = max(
+        verdicts, key=lambda v: (v[0].support == "quoted", v[0].support == "supported", v[0].probability)
+    )
     if verdict.support == "unsupported":
         # the reason is told of the passage nearest in meaning, not of the luckiest
         verdict, source = max(verdicts, key=lambda v: v[0].findings.meaning)
@@ -173,11 +198,17 @@ def _best(
         start = source.start + verdict.start
         citation = cite(source.article, start, source.start + verdict.end, number, archive)
     marks = (number,) if citation else ()
-    return Statement(sentence, marks, verdict.support, verdict.reason), citation  # type: ignore[arg-type]
+    return Statement(sentence, marks, verdict.support, verdict.reason), citation
 
 
 def check(
-    sentence: str, language: str, source: Source, archive: Archive, *, also: Sequence[Source] = (), vector: Vector | None = None
+    sentence: str,
+    language: str,
+    source: Source,
+    archive: Archive,
+    *,
+    also: Sequence[Source] = (),
+    vector: Vector | None = None,
 ) -> Verdict:
     """One sentence against one source. also: further passages given with it, in which names and figures may stand too;
     vector: the sentence's, as a passage, when it is known."""
@@ -193,13 +224,17 @@ def check(
     close = [i for i in near if i == best or cosines[i] >= cosines[best] - 0.08]
     near_text = " ".join(source.text[cut[i][0] : cut[i][1]] for i in near)
     close_text = " ".join(source.text[cut[i][0] : cut[i][1]] for i in close)
-    best_text = " ".join(source.text[cut[i][0] : cut[i][1]] for i in near if cosines[i] >= cosines[best] - 0.02)
+    best_text = " ".join(
+        source.text[cut[i][0] : cut[i][1]] for i in near if cosines[i] >= cosines[best] - 0.02
+    )
     findings, reasons = compare(
         sentence, language, source, near_text, close_text, best_text, cut[best], float(cosines[best]), also
     )
     probability = judge("claim", numbers(findings))
     if findings.figures or findings.unit or findings.dates or findings.quotation == 1:
-        probability = min(probability, 0.49)  # however well the rest agrees, no false figure, date or quote goes through
+        probability = min(
+            probability, 0.49
+        )  # however well the rest agrees, no false figure, date or quote goes through
     if probability >= 0.5:
         return Verdict("supported", "", probability, *cut[best], findings)
     coefficients = weights()["claim"]
@@ -223,7 +258,11 @@ def compare(
     """The findings and, for each that speaks against the sentence, the reason in words."""
     reasons: dict[str, str] = {}
     same = language == source.language
-    about = " ".join(filter(None, (source.article.title, source.article.publisher, source.article.author))) if source.article else ""
+    about = (
+        " ".join(filter(None, (source.article.title, source.article.publisher, source.article.author)))
+        if source.article
+        else ""
+    )
     everything = " ".join([source.text, about, *(s.text for s in also)])
     lost, unit, bound = _figures(sentence, language, source, near, also, reasons)
     words, novelty = _words(sentence, language, everything, same, reasons)
@@ -266,7 +305,12 @@ def _nothing_against() -> Findings:
 
 
 def _vectors(
-    sentence: str, language: str, source: Source, cut: Sequence[tuple[int, int]], archive: Archive, vector: Vector | None
+    sentence: str,
+    language: str,
+    source: Source,
+    cut: Sequence[tuple[int, int]],
+    archive: Archive,
+    vector: Vector | None,
 ) -> tuple[Vector, Vector]:
     """The sentence's and the source's sentences' vectors, freed of their language."""
     texts = [sentence] if vector is None else []
@@ -280,7 +324,9 @@ def _vectors(
 def _scale(archive: Archive, *languages: str) -> Scale:
     generals = dict(archive.generals)
     if any(language not in generals for language in languages):
-        generals |= stored_means(sorted({*languages, "en", *generals}), archive.encoder, archive.settings.data_dir)
+        generals |= stored_means(
+            sorted({*languages, "en", *generals}), archive.encoder, archive.settings.data_dir
+        )
     for language in languages:
         generals.setdefault(language, np.mean([*generals.values()], axis=0))
     return general_scale(generals)
@@ -337,7 +383,9 @@ def _digits_alike(a: Figure, b: Figure) -> bool:
     return abs(ratio - round(ratio)) < 1e-9 and len(f"{a.value:g}".replace(".", "").strip("0")) >= 2
 
 
-def _dates(sentence: str, language: str, source: Source, also: Sequence[Source], reasons: dict[str, str]) -> float:
+def _dates(
+    sentence: str, language: str, source: Source, also: Sequence[Source], reasons: dict[str, str]
+) -> float:
     claimed_years = [int(f.value) for f in figures(sentence, language) if f.kind == "year"]
     claimed = list(moments(sentence, language))
     if not claimed_years and not claimed:
@@ -362,10 +410,16 @@ def _dates(sentence: str, language: str, source: Source, also: Sequence[Source],
 
 
 def _speaks_of_last_year(text: str) -> bool:
-    return bool(re.search(r"\b(last year|förra året|i fjol|letztes jahr|vorjahr|vergangenen jahr|año pasado)\b", text, re.I))
+    return bool(
+        re.search(
+            r"\b(last year|förra året|i fjol|letztes jahr|vorjahr|vergangenen jahr|año pasado)\b", text, re.I
+        )
+    )
 
 
-def _names(sentence: str, language: str, source: Source, near: str, everything: str, reasons: dict[str, str]) -> float:
+def _names(
+    sentence: str, language: str, source: Source, near: str, everything: str, reasons: dict[str, str]
+) -> float:
     same = language == source.language
     missing: list[str] = []
     weak: list[str] = []
@@ -378,8 +432,8 @@ def _names(sentence: str, language: str, source: Source, near: str, everything: 
         (weak if names_territory(everything, source.language, code) else missing).append(word)
     for name in _proper(sentence, language, everything, same):
         count += 1
-        if code := demonym(name, language):  # Chinese, chilenska: as good as the country's name
-            if not names_territory(everything, source.language, code):
+        if people := demonym(name, language):  # Chinese, chilenska: as good as the country's name
+            if not names_territory(everything, source.language, people):
                 missing.append(name)
             continue
         if has_name(near, fold(name)):
@@ -413,13 +467,17 @@ def _proper(sentence: str, language: str, source: str, same: bool) -> list[str]:
             continue
         if opens:
             follows = words[i + 1].group()[:1].isupper() if i + 1 < len(words) else False
-            if not follows and not re.search(rf"[\w,;] {re.escape(word)}", f"{source} {sentence[match.end() :]}"):
+            if not follows and not re.search(
+                rf"[\w,;] {re.escape(word)}", f"{source} {sentence[match.end() :]}"
+            ):
                 continue
         found.append(word)
     return found
 
 
-_TRANSLATED = frozenset({"US", "USA", "EU", "UN", "FN", "ONU", "UE", "GDP", "BNP", "PIB", "BIP", "UNO", "EEUU"})
+_TRANSLATED = frozenset(
+    {"US", "USA", "EU", "UN", "FN", "ONU", "UE", "GDP", "BNP", "PIB", "BIP", "UNO", "EEUU"}
+)
 
 
 def _negation(
@@ -447,10 +505,14 @@ def _concerns(words: str, core: str, other: str, sentence: str, language: str) -
     stop = stop_stems(language)
     mine = {stem(w, language)[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", sentence)}
     best = 0.0
-    for clause in re.split(r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|och|men|som|und|aber|y|pero|que)\s", core):
+    for clause in re.split(
+        r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|och|men|som|und|aber|y|pero|que)\s", core
+    ):
         if not wording.has(words, clause):
             continue
-        content = {s[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", clause) if (s := stem(w, language)) not in stop}
+        content = {
+            s[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", clause) if (s := stem(w, language)) not in stop
+        }
         content = {c for c in content if not wording.has(words, c)}
         best = max(best, len(content & mine) / len(content) if content else 0.0)
     return 1.0 if best >= 0.5 else 0.5 if best >= 0.3 else 0.0
@@ -477,11 +539,17 @@ def _modality(sentence: str, language: str, core: str, other: str, reasons: dict
 def _added(name: str, words: str, sentence: str, near: str, reasons: dict[str, str]) -> float:
     if not wording.has(words, sentence) or wording.has(words, near):
         return 0.0
-    reasons[name] = "the cited passage gives no such cause" if name == "cause" else "the cited passage does not say it so generally"
+    reasons[name] = (
+        "the cited passage gives no such cause"
+        if name == "cause"
+        else "the cited passage does not say it so generally"
+    )
     return 1.0
 
 
-def _attribution(sentence: str, source: Source, best: tuple[int, int], near: str, reasons: dict[str, str]) -> float:
+def _attribution(
+    sentence: str, source: Source, best: tuple[int, int], near: str, reasons: dict[str, str]
+) -> float:
     """Whether somebody else is given as the speaker."""
     if not wording.has(wording.SPEECH, sentence):
         return 0.0
@@ -516,7 +584,9 @@ def _flat(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def _words(sentence: str, language: str, everything: str, same: bool, reasons: dict[str, str]) -> tuple[float, float]:
+def _words(
+    sentence: str, language: str, everything: str, same: bool, reasons: dict[str, str]
+) -> tuple[float, float]:
     """Share of the sentence's content words in the source, and how many long ones it lacks (same language only)."""
     if not same:
         return 0.0, 0.0

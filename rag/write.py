@@ -57,7 +57,9 @@ class Model:
     settings: LLMSettings
     _client: OpenAI | None = None
 
-    def chat(self, messages: Sequence[Mapping[str, str]], tokens: dict[str, int], *, limit: int | None = None) -> Iterator[str]:
+    def chat(
+        self, messages: Sequence[Mapping[str, str]], tokens: dict[str, int], *, limit: int | None = None
+    ) -> Iterator[str]:
         """Pieces of the reply as they come. tokens: "prompt" and "completion" are added to."""
         import httpx
         import openai
@@ -65,7 +67,7 @@ class Model:
         try:
             stream = self._connect().chat.completions.create(
                 model=model_name(self.settings) or "",
-                messages=list(messages),  # type: ignore[arg-type]
+                messages=list(messages),
                 temperature=self.settings.temperature,
                 max_tokens=limit or self.settings.max_tokens,
                 stream=True,
@@ -76,7 +78,10 @@ class Model:
                 if piece:
                     tokens["completion"] = tokens.get("completion", 0) + len(tokenizer()(piece))
                     yield piece
-        except (openai.APITimeoutError, httpx.TimeoutException) as error:  # the second once the stream has begun
+        except (
+            openai.APITimeoutError,
+            httpx.TimeoutException,
+        ) as error:  # the second once the stream has begun
             raise self._error(f"did not answer within {self.settings.timeout:g} seconds") from error
         except openai.APIConnectionError as error:
             raise self._error("cannot be reached") from error
@@ -85,17 +90,28 @@ class Model:
         except openai.AuthenticationError as error:
             raise self._error("refuses the key", retryable=False) from error
         except openai.APIStatusError as error:
-            raise self._error(f"answered with status {error.status_code}", retryable=error.status_code >= 429) from error
+            raise self._error(
+                f"answered with status {error.status_code}", retryable=error.status_code >= 429
+            ) from error
         except (openai.OpenAIError, ValueError, AttributeError, TypeError, KeyError, IndexError) as error:
-            raise self._error(f"sent a reply that is not to be understood ({type(error).__name__})") from error
+            raise self._error(
+                f"sent a reply that is not to be understood ({type(error).__name__})"
+            ) from error
 
     def _connect(self) -> OpenAI:
         if self._client is None:
             from openai import OpenAI
 
-            key = self.settings.api_key.get_secret_value() if self.settings.api_key else os.environ.get("OPENAI_API_KEY")
+            key = (
+                self.settings.api_key.get_secret_value()
+                if self.settings.api_key
+                else os.environ.get("OPENAI_API_KEY")
+            )
             self._client = OpenAI(
-                base_url=self.settings.base_url or None, api_key=key or "none", timeout=self.settings.timeout, max_retries=1
+                base_url=self.settings.base_url or None,
+                api_key=key or "none",
+                timeout=self.settings.timeout,
+                max_retries=1,
             )
         return self._client
 
@@ -105,7 +121,9 @@ class Model:
         return ModelError(f"The language model{where} {what}.", hint, retryable=retryable)
 
 
-def rewrite(question: str, history: Sequence[tuple[str, str]], model: Model, tokens: dict[str, int]) -> str | None:
+def rewrite(
+    question: str, history: Sequence[tuple[str, str]], model: Model, tokens: dict[str, int]
+) -> str | None:
     """The question as the model makes it stand alone; None when what it says is no question. Raises ModelError."""
     turns = "\n".join(f"Q: {q}\nA: {a[:500]}" for q, a in history[-4:])
     text = prompts.load("standalone", {"history", "question"}).substitute(history=turns, question=question)
@@ -124,7 +142,9 @@ def write(
     shown = _shown(hits, articles, archive.settings.llm.context_tokens)
     citations: list[Citation] = []
     heard = ""
-    for sentence in _sentences(model.chat(_messages(asked, shown, articles, archive), tokens), asked.language):
+    for sentence in _sentences(
+        model.chat(_messages(asked, shown, articles, archive), tokens), asked.language
+    ):
         heard += sentence
         if NOT_FOUND in heard.upper():
             raise NotInArticles
@@ -135,7 +155,8 @@ def write(
 
 
 def _shown(hits: Sequence[Hit], articles: Mapping[str, Article], most: int) -> list[Hit]:
-    shown, used = [], 0
+    shown: list[Hit] = []
+    used = 0
     for hit in hits:
         used += len(tokenizer()(hit.passage.text)) + 40
         if hit.passage.article_id not in articles or (shown and used > most):
@@ -163,12 +184,17 @@ def _messages(
             article.publisher or article.title or article.source,
             shown_date(article.published, "en") or "undated",
             "opinion" if article.genre == "opinion" else "",
-            f"same story as [{first}]" if first != number and articles[shown[first - 1].passage.article_id].id != article.id else "",
+            f"same story as [{first}]"
+            if first != number and articles[shown[first - 1].passage.article_id].id != article.id
+            else "",
         ]
         text = " ".join(hit_text for hit_text in _clean(hit, article))
         blocks.append(f"[{number}] {', '.join(filter(None, about))}\n{fence}\n{text}\n{fence}")
     rules = prompts.load("answer", {"language", "sentences", "not_found", "fence"}).substitute(
-        language=language, sentences=archive.settings.answer.max_sentences + 1, not_found=NOT_FOUND, fence=fence
+        language=language,
+        sentences=archive.settings.answer.max_sentences + 1,
+        not_found=NOT_FOUND,
+        fence=fence,
     )
     passages = prompts.load("passages", {"passages", "question"}).substitute(
         passages="\n\n".join(blocks), question=asked.standalone
@@ -240,9 +266,15 @@ def _checked(
         others = [n for n in range(1, len(shown) + 1) if n not in numbers]
         right = [n for n in others if judged(n).support != "unsupported"]
         standing = sorted(right, key=lambda n: -judged(n).probability)[:1]
-    if talks_to_a_model(text) or (re.search(r"https?://|www\.", text) and not any(_has_link(text, shown[n - 1]) for n in standing)):
+    if talks_to_a_model(text) or (
+        re.search(r"https?://|www\.", text) and not any(_has_link(text, shown[n - 1]) for n in standing)
+    ):
         return Statement(text, (), "unsupported", "it is not part of an answer from the articles"), ()
-    if standing and archive.settings.answer.model_check and not _entailed(text, shown[standing[0] - 1], model, tokens):
+    if (
+        standing
+        and archive.settings.answer.model_check
+        and not _entailed(text, shown[standing[0] - 1], model, tokens)
+    ):
         return Statement(text, (), "unsupported", "the model check does not find it in the cited passage"), ()
     if not standing:
         told = max((judged(n) for n in numbers or verdicts), key=lambda v: v.probability, default=None)
@@ -253,7 +285,9 @@ def _checked(
         hit, verdict = shown[number - 1], judged(number)
         article = articles[hit.passage.article_id]
         start, end = hit.passage.start + verdict.start, hit.passage.start + verdict.end
-        known = next((c for c in citations if (c.article_id, c.start, c.end) == (article.id, start, end)), None)
+        known = next(
+            (c for c in citations if (c.article_id, c.start, c.end) == (article.id, start, end)), None
+        )
         if known is None:
             known = cite(article, start, end, len(citations) + 1, archive)
             citations.append(known)
@@ -261,7 +295,9 @@ def _checked(
         marks.append(known.number)
     best = judged(standing[0])
     article = articles[shown[standing[0] - 1].passage.article_id]
-    statement = Statement(text, tuple(marks), best.support, "", "", as_of(article, citations[marks[0] - 1].quote))  # type: ignore[arg-type]
+    statement = Statement(
+        text, tuple(marks), best.support, "", "", as_of(article, citations[marks[0] - 1].quote)
+    )
     return statement, tuple(fresh)
 
 

@@ -296,7 +296,6 @@ def verify(run: Run, /, file: Iterable[str], as_json: bool, **given: Any) -> Non
     if not text.strip():
         raise click.UsageError("The draft is empty. Give it the sentences to be checked.")
     from rag.verify import verify_text
-
     from ui import plain
 
     checked = verify_text(text, run.archive, filters=filters)
