@@ -29,7 +29,7 @@ _PRECEDES = re.compile(
     rf"(?P<name>{_NAME})(?:,[^,.]{{2,90}},)?\s(?:(?:has|had|have|har|hade|hat|ha|a)\s)?(?:{_VERBS})\b"
 )
 _ACCORDING = re.compile(
-    rf"\b(?:according to|enligt|laut|nach Angaben von|según|selon|Per)\s(?:the\s|el\s|la\s|le\s)?(?:[a-zåäöéüñ-]+\s){{0,3}}?(?P<name>{_NAME})"
+    rf"\b(?:[Aa]ccording to|[Ee]nligt|[Ll]aut|[Nn]ach Angaben von|[Ss]egún|[Ss]elon|Per)\s(?:the\s|el\s|la\s|le\s)?(?:[a-zåäöéüñ-]+\s){{0,3}}?(?P<name>{_NAME})"
 )
 _PRONOUN = re.compile(r"\b(?:he|she|they|han|hon|de|er|sie|él|ella|il|elle)\b", re.I)
 _QUOTED = re.compile(r"^\W*[\"“„»«”]|^\s*[–—-]\s")
