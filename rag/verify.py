@@ -32,6 +32,7 @@ from rag.retrieve import Scale, general_scale, search
 from rag.speaker import speaker
 
 MAX_DRAFT = 20_000
+_CLAUSE = re.compile(r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|och|men|som|und|aber|y|pero|que)\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +232,9 @@ def check(
         sentence, language, source, near_text, close_text, best_text, cut[best], float(cosines[best]), also
     )
     probability = judge("claim", numbers(findings))
-    if findings.figures or findings.unit or findings.dates or findings.quotation == 1:
-        probability = min(
-            probability, 0.49
-        )  # however well the rest agrees, no false figure, date or quote goes through
+    # however well the rest agrees, no false figure, date or quote goes through, nor what was only planned, nor the opposite
+    if findings.figures or findings.unit or findings.dates or 1 in (findings.quotation, findings.modality, findings.direction):
+        probability = min(probability, 0.49)
     if probability >= 0.5:
         return Verdict("supported", "", probability, *cut[best], findings)
     coefficients = weights()["claim"]
@@ -277,7 +277,7 @@ def compare(
         dates=_dates(sentence, language, source, also, reasons),
         names=_names(sentence, language, source, near, everything, reasons),
         negation=_negation(sentence, language, core, near, source.language, reasons),
-        direction=_direction(sentence, close, reasons),
+        direction=_direction(sentence, close, language if same else None, reasons),
         modality=_modality(sentence, language, core, source.language, reasons),
         cause=_added("cause", wording.CAUSE, sentence, near, reasons),
         universal=_added("universal", wording.UNIVERSAL, sentence, near, reasons),
@@ -518,8 +518,15 @@ def _concerns(words: str, core: str, other: str, sentence: str, language: str) -
     return 1.0 if best >= 0.5 else 0.5 if best >= 0.3 else 0.0
 
 
-def _direction(sentence: str, close: str, reasons: dict[str, str]) -> float:
+def _direction(sentence: str, close: str, language: str | None, reasons: dict[str, str]) -> float:
+    """language: of both, None when they differ. Where the source goes both ways ("exports rose, while imports fell"), what
+    counts is the clause that shares most words with the sentence."""
     mine, theirs = wording.sides(sentence), wording.sides(close)
+    if language and any(len(side) == 1 and len(theirs.get(name, ())) == 2 for name, side in mine.items()):
+        words = {stem(w, language) for w in re.findall(r"\w+", sentence)} - stop_stems(language)
+        clauses = _CLAUSE.split(close)
+        shared = [len(words & {stem(w, language) for w in re.findall(r"\w+", c)}) for c in clauses]
+        theirs |= wording.sides(clauses[shared.index(max(shared))])
     for name, side in mine.items():
         if len(side) == 1 and name in theirs and not side & theirs[name]:
             reasons["direction"] = f"the cited passage says the opposite ({name})"
