@@ -32,7 +32,9 @@ from rag.retrieve import Scale, general_scale, search
 from rag.speaker import speaker
 
 MAX_DRAFT = 20_000
-_CLAUSE = re.compile(r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|och|men|som|und|aber|y|pero|que)\s")
+_CLAUSE = re.compile(
+    r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|that|och|men|som|att|und|aber|dass|y|pero|que)\s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,12 @@ def check(
     )
     probability = judge("claim", numbers(findings))
     # however well the rest agrees, no false figure, date or quote goes through, nor what was only planned, nor the opposite
-    if findings.figures or findings.unit or findings.dates or 1 in (findings.quotation, findings.modality, findings.direction):
+    if (
+        findings.figures
+        or findings.unit
+        or findings.dates
+        or 1 in (findings.quotation, findings.modality, findings.direction)
+    ):
         probability = min(probability, 0.49)
     if probability >= 0.5:
         return Verdict("supported", "", probability, *cut[best], findings)
