@@ -26,7 +26,7 @@ _FOLLOWS = re.compile(
     rf"(?P<name>{_NAME})"
 )
 _PRECEDES = re.compile(
-    rf"(?P<name>{_NAME})(?:,[^,.]{{2,90}},)?\s(?:(?:has|had|have|har|hade|hat|ha|a)\s)?(?:{_VERBS})\b"
+    rf"(?P<name>{_NAME})(?:,[^,.]{{2,90}},|,)?\s(?:(?:has|had|have|har|hade|hat|ha|a)\s)?(?:{_VERBS})\b"
 )
 _ACCORDING = re.compile(
     rf"\b(?:[Aa]ccording to|[Ee]nligt|[Ll]aut|[Nn]ach Angaben von|[Ss]egún|[Ss]elon|Per)\s(?:the\s|el\s|la\s|le\s)?(?:[a-zåäöéüñ-]+\s){{0,3}}?(?P<name>{_NAME})"
