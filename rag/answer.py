@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from index.archive import Archive
 from index.catalogue import Vector
 from index.errors import EmptyIndexError, ModelError
+from index.figures import figures
 from index.nouns import Filters
+from index.words import in_dictionary
 from rag import phrases
 from rag.evidence import Candidate, answer_features, candidates, judge
 from rag.nouns import Answer, Citation, Hit, Mode, Statement
 from rag.question import Question, part, understand
 from rag.quote import cite, quote
-from rag.retrieve import rank
+from rag.retrieve import rank, search, understood
 from rag.write import Model, NotInArticles, model_name, rewrite, write
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,23 @@ class _Clock:
 
     def total(self) -> dict[str, float]:
         return self.spent | {"total": round(1000 * (time.perf_counter() - self.began), 2)}
+
+
+def warm(archive: Archive) -> None:
+    """Load what the first questions would otherwise wait for: the encoder, the languages' word and number lists.
+
+    Raises what opening the index raises, but for EmptyIndexError: an index may be filled later.
+    """
+    archive.encoder.warm()
+    try:
+        languages = {*archive.languages, "en"}
+    except EmptyIndexError:
+        return
+    for language in languages:
+        in_dictionary("word", language)
+        figures("Two, 2 May", language)
+    asked = understood("Who said what, when and why?", archive)
+    candidates(asked, archive.encoder.embed_query(asked.text), search(asked, archive), archive)
 
 
 def ask(

@@ -46,7 +46,8 @@ _SPEECH = re.compile(
 )
 _CLOSELY = 16
 _CREDITS = re.compile(
-    r"\W*(?:additional |med )?(?:reporting|writing|editing|rapportering|redigering|compiled) (?:by|av)\b",
+    r"\W*(?:(?:additional |med )?(?:reporting|writing|editing|rapportering|redigering|compiled) (?:by|av)\b"
+    r"|(?:the|all) (?:views|opinions)\b|åsikterna\b|die (?:hier )?(?:geäußerten|ansichten|meinung)|las opiniones\b|les opinions\b)",
     re.I,
 )
 _TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
@@ -271,6 +272,8 @@ def _years(
     near = {y for y in asked - got if y in published and not here}
     nearby = {y for y in asked - got - near if y in around or y in published}
     other = bool(here) and not (here & asked) and not near
+    if not got and not near and not nearby and not span and not around:
+        return 0.5, 0.0, []  # an undated text that names no year may well be of the year asked for
     share = (len(got) + 0.9 * len(near) + (0.3 if here else 0.6) * len(nearby)) / len(asked)
     return share, float(other), [str(y) for y in sorted(asked - got - near - nearby)]
 

@@ -8,7 +8,6 @@ verifier, which lets no sentence through that the passages do not bear out.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 _MODELS = (
     r"(?:ai(?: (?:systems?|models?|assistants?|agents?|tools?))?|chatbots?|(?:virtual |digital )assistants?|language models?|llms?"

@@ -20,7 +20,7 @@ from rag.phrases import say, shown_date
 from rag.question import Question
 from rag.speaker import speaker
 
-_NEARLY = 0.3  # a further sentence must reach this share of the best one's score
+_NEARLY = 0.55  # a further sentence must reach this share of the best one's score
 _SAME = 0.92  # sentences closer in meaning than this say the same
 
 
@@ -112,6 +112,9 @@ def _differ(question: Question, chosen: Sequence[Candidate]) -> bool:
         question.wanted not in ("amount", "count", "share", "duration", "date")
         or len({c.article.story for c in chosen}) < 2
     ):
+        return False
+    # a figure of something else is no contradiction
+    if any(c.score < 0.5 * chosen[0].score or similar(c, chosen[0]) < 0.3 for c in chosen[1:]):
         return False
     told = [
         {(f.value, f.unit) for f in figures(c.text, c.hit.passage.language) if f.kind != "ordinal"}

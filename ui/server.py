@@ -25,7 +25,7 @@ from starlette.exceptions import HTTPException
 from index.archive import Archive
 from index.errors import DossierError
 from index.settings import Settings
-from rag.answer import Piece
+from rag.answer import Piece, warm
 from rag.nouns import Answer
 from ui import completions
 from ui.desk import Desk
@@ -337,7 +337,7 @@ def serve(settings: Settings, sock: socket.socket, ready: Callable[[str], None])
 
     archive = Archive(settings)
     app = create_app(archive, settings)
-    _ = archive.encoder  # the first question should not wait for it
+    warm(archive)
     host, port = sock.getsockname()[:2]
     config = uvicorn.Config(app, log_level="warning", server_header=False, timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
