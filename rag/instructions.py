@@ -24,7 +24,7 @@ _TO_A_MODEL = re.compile(
     r"|\b(?:ignorez|oubliez|ignorate|dimenticate?)\b.{0,40}\b(?:instructions|consignes|istruzioni)\b"
     r"|\b(?:reveal|print|repeat|output|show|avslöja|skriv ut|verrate|muestra|revela)\b.{0,30}\b(?:system ?prompt|your prompt|your instructions|systemprompt\w*|din prompt)"
     r"|(?:^|[\n\"“'>*#(\[])\s*(?:system|assistant|user)\s*:\s|\b(?-i:SYSTEM|ASSISTANT|USER)\s*:\s"
-    r"|<\|?(?:im_start|system|assistant)|\[/?INST\]|###\s*(?:instruction|system)"
+    r"|<\|\w+\|>|</?(?:system|assistant)\b|\[/?INST\]|###\s*(?:instruction|system)"
     r"|\b(?:as an? (?:ai|language model|assistant)|som (?:en )?(?:ai|språkmodell)|als (?:ki|sprachmodell))\b(?: (?:language )?(?:model|assistant))?,? (?:i|you|jag|du|ich)\b"
     r"|\byou are (?:now )?an? (?:ai|assistant|language model|helpful)\b"
     rf"|\b{_MODELS}\b.{{0,40}}\b(?:must|should|shall|måste|ska|bör|soll\w*|muss|debe\w*)\b.{{0,60}}"
