@@ -106,7 +106,6 @@ class AnswerSettings(_Section):
     model_check: bool = Field(
         default=False, description="ask the model too whether the source entails a sentence"
     )
-    verify: bool = Field(default=True, description="off only to measure what verification is worth")
 
 
 class ServerSettings(_Section):

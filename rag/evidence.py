@@ -45,6 +45,12 @@ _SPEECH = re.compile(
     re.I,
 )
 _CLOSELY = 16
+_OTHER_YEAR = 0.25  # what a sentence on other years than the one asked for keeps of its score
+_ANAPHOR = re.compile(
+    r"\b(?:it|they|its|their|he|she|this|these|those|den|det|de|han|hon|dess|deras|detta|dessa|er|sie|es|dies\w*|ihre?|lo|la|los"
+    r"|las|su|sus|ella|ellos|él|esto|esta|este|il|elle|ils|elles|cela|ce)\b",
+    re.I,
+)
 _CREDITS = re.compile(
     r"\W*(?:(?:additional |med )?(?:reporting|writing|editing|rapportering|redigering|compiled) (?:by|av)\b"
     r"|(?:the|all) (?:views|opinions)\b|åsikterna\b|die (?:hier )?(?:geäußerten|ansichten|meinung)|las opiniones\b|les opinions\b)",
@@ -139,7 +145,7 @@ def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive:
     for _, hit, article, start, end, sentence, cosines in rough[:_CLOSELY]:
         text = article.text[start:end]
         features, missing = describe(question, text, article, hit, top, cosines, rarity, start)
-        score = judge("sentence", numbers(features))
+        score = judge("sentence", numbers(features)) * (_OTHER_YEAR if features.other_year else 1.0)
         found.append(Candidate(hit, article, start, end, text, sentence, features, score, missing))
     return sorted(found, key=lambda c: (-c.score, c.article.source, c.start))
 
@@ -166,13 +172,15 @@ def describe(
         said_by = speaker(article.text, start, start + len(text), language) or ""
     named, names_missing = _names(question, f"{text} {said_by}", passage, article, language)
     counted, figures_missing = _asked_figures(question, said, passage, language)
+    shared = sum(v for t, v in rarity.terms.items() if t in own) / rarity.total if same else 0.0
+    around = sum(v for t, v in rarity.terms.items() if t in passage_terms) / rarity.total if same else 0.0
     features = Features(
         meaning=cosines[0],
         local=cosines[1],
         passage=cosines[2],
         ranking=hit.score - top,
-        words=sum(v for t, v in rarity.terms.items() if t in own) / rarity.total if same else 0.0,
-        around=sum(v for t, v in rarity.terms.items() if t in passage_terms) / rarity.total if same else 0.0,
+        words=max(shared, 0.6 * around if _ANAPHOR.search(text) else 0.0),
+        around=around,
         kind=_has_kind(question, text, said, language, said_by),
         names=named,
         years=years,

@@ -149,7 +149,7 @@ def lead_in(article: Article, start: int, end: int, language: str) -> str:
     said_by = speaker(article.text, start, end, article.language)
     text = article.text[start:end]
     # a speaker whom the sentence itself names is not said twice
-    if said_by and said_by.split()[-1] in text:
+    if said_by and any(part in text for part in said_by.split()[-2:]):
         said_by = None
     who = article.publisher or article.author or article.title or article.source
     if article.genre == "opinion":
