@@ -46,6 +46,7 @@ _SPEECH = re.compile(
 )
 _CLOSELY = 16
 _OTHER_YEAR = 0.25  # what a sentence on other years than the one asked for keeps of its score
+_OTHER_COUNTRY = 0.6  # and one on another country
 _ANAPHOR = re.compile(
     r"\b(?:it|they|its|their|he|she|this|these|those|den|det|de|han|hon|dess|deras|detta|dessa|er|sie|es|dies\w*|ihre?|lo|la|los"
     r"|las|su|sus|ella|ellos|él|esto|esta|este|il|elle|ils|elles|cela|ce)\b",
@@ -145,7 +146,10 @@ def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive:
     for _, hit, article, start, end, sentence, cosines in rough[:_CLOSELY]:
         text = article.text[start:end]
         features, missing = describe(question, text, article, hit, top, cosines, rarity, start)
-        score = judge("sentence", numbers(features)) * (_OTHER_YEAR if features.other_year else 1.0)
+        score = judge("sentence", numbers(features))
+        score *= (_OTHER_YEAR if features.other_year else 1.0) * (
+            _OTHER_COUNTRY if features.other_country else 1.0
+        )
         found.append(Candidate(hit, article, start, end, text, sentence, features, score, missing))
     return sorted(found, key=lambda c: (-c.score, c.article.source, c.start))
 
