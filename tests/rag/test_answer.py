@@ -30,7 +30,7 @@ def assert_exact(citations: Iterable[Citation], archive: Archive) -> None:
 def test_every_answer_of_the_question_set_is_sound(archive: Archive) -> None:
     """Whatever is asked: quotes exact, marks right, confidence a probability, found or not found but never both."""
     rows = [json.loads(line) for line in (EVALS / "questions.jsonl").read_text("utf-8").splitlines()]
-    for row in rows[::5]:
+    for row in rows[::7]:
         answer = ask(row["question"], archive, history=[tuple(turn) for turn in row.get("history") or []])
         assert_exact((*answer.citations, *answer.nearest), archive)
         assert 0 <= answer.confidence <= 1 and answer.mode == "quote" and answer.model is None
@@ -42,7 +42,9 @@ def test_every_answer_of_the_question_set_is_sound(archive: Archive) -> None:
             assert statement.text == " ".join(citation.quote.split())
             assert f"{statement.text} [{citation.number}]" in answer.text
         stories = [(archive.catalogue.article(c.article_id), c.quote) for c in answer.citations]
-        assert len({(a.story, q) for a, q in stories if a}) == len(stories), "the same words of one story once"
+        assert len({(a.story, q) for a, q in stories if a}) == len(stories), (
+            "the same words of one story once"
+        )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,12 @@ def test_not_found_in_the_questions_language_and_what_is_missing(
     archive: Archive, question: str, language: str, says: list[str]
 ) -> None:
     answer = ask(question, archive)
-    assert (answer.status, answer.language, answer.statements, answer.citations) == ("not_found", language, (), ())
+    assert (answer.status, answer.language, answer.statements, answer.citations) == (
+        "not_found",
+        language,
+        (),
+        (),
+    )
     assert all(words in answer.text for words in says) and set(answer.notes) == set(answer.text.splitlines())
     assert 1 <= len(answer.nearest) <= 3 and answer.confidence < archive.settings.answer.threshold
 
@@ -71,7 +78,9 @@ def test_nothing_passes_the_filter(archive: Archive) -> None:
 
 
 def test_answers_keep_to_the_filter(archive: Archive) -> None:
-    answer = ask("How many tonnes of cherries did Chile export in 2021?", archive, filters=Filters(language="sv"))
+    answer = ask(
+        "How many tonnes of cherries did Chile export in 2021?", archive, filters=Filters(language="sv")
+    )
     assert {c.language for c in (*answer.citations, *answer.nearest)} == {"sv"}
 
 
@@ -99,7 +108,10 @@ def test_both_parts_are_answered(archive: Archive) -> None:
     assert "Boluarte" in answer.text and "$1.3 billion" in answer.text
 
 
-@pytest.mark.xfail(strict=True, reason="a part is judged with the whole question's words, so another part's answer passes for it")
+@pytest.mark.xfail(
+    strict=True,
+    reason="a part is judged with the whole question's words, so another part's answer passes for it",
+)
 def test_the_part_that_is_missing_is_named(archive: Archive) -> None:
     answer = ask("Who opened the port of Chancay, and what percentage of voters opposed it?", archive)
     assert answer.status == "answered" and "Boluarte" in answer.text
@@ -123,7 +135,10 @@ def test_the_copies_of_a_wire_story_are_named_not_repeated(archive: Archive) -> 
 def test_at_most_as_many_sentences_as_set(archive: Archive) -> None:
     question = "How much is the trade between China and Latin America?"
     for most in (1, 2):
-        archive.settings, kept = archive.settings.model_copy(update={"answer": AnswerSettings(max_sentences=most)}), archive.settings
+        archive.settings, kept = (
+            archive.settings.model_copy(update={"answer": AnswerSettings(max_sentences=most)}),
+            archive.settings,
+        )
         try:
             assert 1 <= len(ask(question, archive).statements) <= most
         finally:
@@ -179,7 +194,9 @@ def test_orders_in_articles_are_neither_quoted_nor_followed(hostile: Archive, qu
 def test_what_such_an_article_reports_is_still_found(hostile: Archive) -> None:
     assert "7.5 million euros" in ask("How much did each crane of Lindvik cost?", hostile).text
     assert "Sara Holm" in ask("Who said that the cranes will be working in May?", hostile).text
-    assert any("Acme" in h.passage.text for h in search("cranes of Lindvik", hostile)), "the words are in the index"
+    assert any("Acme" in h.passage.text for h in search("cranes of Lindvik", hostile)), (
+        "the words are in the index"
+    )
 
 
 def test_markup_in_an_article_stays_text(hostile: Archive) -> None:

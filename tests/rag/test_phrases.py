@@ -14,7 +14,9 @@ def test_every_language_says_the_same_things() -> None:
     for language, own in phrases._PHRASES.items():
         assert own.keys() == english.keys(), language
         for key, text in own.items():
-            assert [f[1] for f in Formatter().parse(text) if f[1]] == [f[1] for f in Formatter().parse(english[key]) if f[1]]
+            assert [f[1] for f in Formatter().parse(text) if f[1]] == [
+                f[1] for f in Formatter().parse(english[key]) if f[1]
+            ]
 
 
 def test_an_unknown_language_is_answered_in_english() -> None:

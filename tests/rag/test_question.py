@@ -112,7 +112,9 @@ def test_months_asked_for() -> None:
     assert {(m.year, m.month) for m in january.moments} == {(2025, 12)}
 
 
-@pytest.mark.parametrize("text", ["the latest figure for trade", "senaste siffran för handeln", "¿Cuál es la cifra más reciente?"])
+@pytest.mark.parametrize(
+    "text", ["the latest figure for trade", "senaste siffran för handeln", "¿Cuál es la cifra más reciente?"]
+)
 def test_the_latest_is_asked_for(text: str) -> None:
     assert read(text).latest and not read("Who signed the declaration?").latest
 
@@ -186,7 +188,7 @@ def test_what_is_no_question_is_refused(text: str) -> None:
     st.one_of(
         st.text(max_size=200),
         st.lists(
-            st.sampled_from("who vem 2021 and och 66 % miljarder last year ? ( [ . 1,2 $ Xi när é \0 ́ ’s".split(" ")), max_size=12
+            st.sampled_from(["who", "vem", "2021", "and", "och", "66", "%", "miljarder", "last", "year", "?", "(", "[", ".", "1,2", "$", "Xi", "när", "é", "\x00", "́", "’s"]), max_size=12
         ).map(" ".join),
     ),
     st.lists(st.text(max_size=60), max_size=3),

@@ -26,7 +26,9 @@ def place(archive: Archive, source: str, words: str) -> tuple[Article, int, int]
          "Fjord Courier (Meinung, Petra Lindahl), 10. März 2024"),
     ],
 )  # fmt: skip
-def test_lead_in_has_only_what_is_known(harbour: Archive, source: str, words: str, language: str, expected: str) -> None:
+def test_lead_in_has_only_what_is_known(
+    harbour: Archive, source: str, words: str, language: str, expected: str
+) -> None:
     assert lead_in(*place(harbour, source, words), language) == expected
 
 
@@ -46,7 +48,17 @@ def test_as_of_is_the_sentences_own_year_or_else_the_articles_date(
 
 
 def test_a_citation_is_exact_and_names_the_copies(archive: Archive) -> None:
-    article, start, end = place(archive, "2018-01-santiago-forum.md", "Neither the United States nor Canada belongs to it.")
+    article, start, end = place(
+        archive, "2018-01-santiago-forum.md", "Neither the United States nor Canada belongs to it."
+    )
     made = cite(article, start, end, 7, archive)
-    assert made.quote == article.text[made.start : made.end] == "Neither the United States nor Canada belongs to it."
-    assert (made.number, made.published, made.also_in) == (7, "2018-01-22", ("2018-01-santiago-forum-early.txt",))
+    assert (
+        made.quote
+        == article.text[made.start : made.end]
+        == "Neither the United States nor Canada belongs to it."
+    )
+    assert (made.number, made.published, made.also_in) == (
+        7,
+        "2018-01-22",
+        ("2018-01-santiago-forum-early.txt",),
+    )

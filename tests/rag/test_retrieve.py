@@ -51,13 +51,15 @@ def test_the_passage_is_found_in_another_language(archive: Archive, question: st
 
 
 def test_a_language_of_a_single_article_is_found_and_finds(harbour: Archive) -> None:
-    assert "brücke.md" in sources("Who designed the bridge at Varnholm?", harbour)[:4]  # of six passages, four on the bridge
+    assert "brücke.md" in sources("Who designed the bridge at Varnholm?", harbour)[:4]
     assert sources("Who was told that the ferry goes to a museum?", harbour).index("silta.txt") < 3
     assert sources("Miksi silta maalattiin punaiseksi?", harbour)[0] == "silta.txt"
     assert sources("Wie viele Passagiere fuhren 2022 mit der Fähre?", harbour)[0] == "ferry.md"
 
 
-@pytest.mark.parametrize("question", ["vad", "Chancay", "xqzzy blorf", "🚢", '"*(" OR NEAR/2 col:x', "%s {0} \\"])
+@pytest.mark.parametrize(
+    "question", ["vad", "Chancay", "xqzzy blorf", "🚢", '"*(" OR NEAR/2 col:x', "%s {0} \\"]
+)
 def test_any_question_finds_something_or_nothing_but_does_not_fail(archive: Archive, question: str) -> None:
     try:
         hits = search(question, archive)
@@ -97,8 +99,8 @@ def test_filters_hold_exactly(archive: Archive, filters: Filters) -> None:
             and filters.publisher in (None, a.publisher)
             and filters.genre in (None, a.genre)
             and (filters.source is None or fnmatch(a.source, filters.source))
-            and (filters.after is None or span is not None and span[1] >= filters.after)
-            and (filters.before is None or span is not None and span[0] <= filters.before)
+            and (filters.after is None or (span is not None and span[1] >= filters.after))
+            and (filters.before is None or (span is not None and span[0] <= filters.before))
         )
 
     assert hits and all(passes(a) for _, a in hits)
@@ -191,7 +193,9 @@ ASKED = Asked([])
 class ShortestFirst(BaseNodePostprocessor):
     """Stands for any LlamaIndex reranker."""
 
-    def _postprocess_nodes(self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None) -> list[NodeWithScore]:
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
         ASKED.questions.append(query_bundle.query_str if query_bundle else "")
         ranked: Sequence[NodeWithScore] = sorted(nodes, key=lambda n: len(n.node.get_content()))
         return [NodeWithScore(node=n.node, score=1.0 / (1 + i)) for i, n in enumerate(ranked)]
@@ -209,7 +213,9 @@ def test_a_reranker_is_plugged_in_by_setting(archive: Archive) -> None:
     assert hits[0].origin["reranked"] == 1.0
 
 
-@pytest.mark.parametrize("name", ["nowhere:at_all", "json:nothing", "json", ":", "json:decoder", "json:JSONDecoder"])
+@pytest.mark.parametrize(
+    "name", ["nowhere:at_all", "json:nothing", "json", ":", "json:decoder", "json:JSONDecoder"]
+)
 def test_a_reranker_that_cannot_be_loaded_is_named(archive: Archive, name: str) -> None:
     asked = understood("How much did the port cost?", archive)
     vector = archive.encoder.embed_query(asked.standalone)

@@ -101,7 +101,9 @@ def test_false_claims_are_told_and_the_reason_is_in_words(
 
 
 def test_word_for_word_is_quoted_and_cited_exactly(archive: Archive) -> None:
-    said = verify_against("He wrote that. The company did not reply to questions.", [(PORT, "en"), (COPPER, None)], archive)
+    said = verify_against(
+        "He wrote that. The company did not reply to questions.", [(PORT, "en"), (COPPER, None)], archive
+    )
     assert said.statements[1].support == "quoted"
     (number,) = said.statements[1].citations
     citation = next(c for c in said.citations if c.number == number)
@@ -109,7 +111,9 @@ def test_word_for_word_is_quoted_and_cited_exactly(archive: Archive) -> None:
 
 
 def test_a_claim_is_supported_by_any_of_the_passages(archive: Archive) -> None:
-    said = verify_against("Copper exports rose 12 percent in 2023.", [(PORT, None), (TRADE, None), (COPPER, None)], archive)
+    said = verify_against(
+        "Copper exports rose 12 percent in 2023.", [(PORT, None), (TRADE, None), (COPPER, None)], archive
+    )
     assert said.statements[0].support == "supported" and said.citations[0].source == "passage 3"
 
 
@@ -158,7 +162,7 @@ def test_nothing_to_check_against(archive: Archive, passages: list[tuple[str, st
 
 
 pieces = st.lists(
-    st.sampled_from("The port “ ” \" 3,4 3.4 % $ . ? ! ( \0 \n – ’s said not Xi 2021 first ökade miljarder é ́ 港口 🚢 [1]".split(" ")),
+    st.sampled_from(["The", "port", "“", "”", '"', "3,4", "3.4", "%", "$", ".", "?", "!", "(", "\x00", "\n", "–", "’s", "said", "not", "Xi", "2021", "first", "ökade", "miljarder", "é", "́", "港口", "🚢", "[1]"]),
     min_size=1,
     max_size=12,
 ).map(" ".join)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -36,10 +37,9 @@ class Scripted:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 scripted.requests.append(body)
-                try:
+                # the client gives up where a test means it to
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     scripted.reply(self, body)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the client has given up, as some tests mean it to
                 self.close_connection = True
 
             def log_message(self, *_: object) -> None:
@@ -53,7 +53,9 @@ class Scripted:
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self.thread = threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
         self.thread.start()
 
     def close(self) -> None:
@@ -135,7 +137,9 @@ def writing(archive: Archive, server: Scripted) -> Iterator[Archive]:
     yield from _with(archive, LLMSettings(model="scripted", base_url=server.url, timeout=0.6), server)
 
 
-def _with(archive: Archive, llm: LLMSettings, server: Scripted | None = None, **answer: Any) -> Iterator[Archive]:
+def _with(
+    archive: Archive, llm: LLMSettings, server: Scripted | None = None, **answer: Any
+) -> Iterator[Archive]:
     kept = archive.settings
     archive.settings = kept.model_copy(update={"llm": llm, "answer": AnswerSettings(**answer)})
     if server:
@@ -167,11 +171,19 @@ def test_a_good_answer_is_cited_exactly(writing: Archive, server: Scripted) -> N
     answer = ask(QUESTION, writing)
     assert (answer.mode, answer.model, answer.status, answer.notes) == ("write", "scripted", "answered", ())
     (statement,) = answer.statements
-    assert statement.text.rstrip(".") == COST and statement.support == "supported" and statement.citations == (1,)
+    assert (
+        statement.text.rstrip(".") == COST
+        and statement.support == "supported"
+        and statement.citations == (1,)
+    )
     assert statement.as_of == "2024-11-15"
     (citation,) = answer.citations
     article = writing.catalogue.article(citation.article_id)
-    assert article and citation.quote == article.text[citation.start : citation.end] and "$1.3 billion" in citation.quote
+    assert (
+        article
+        and citation.quote == article.text[citation.start : citation.end]
+        and "$1.3 billion" in citation.quote
+    )
     assert answer.text.endswith("[1]") and answer.tokens["prompt"] > 100 and answer.tokens["completion"] > 5
 
 
@@ -182,7 +194,7 @@ def test_the_prompt_keeps_articles_and_rules_apart(writing: Archive, server: Scr
     rules, passages = (m["content"] for m in request["messages"])
     assert [m["role"] for m in request["messages"]] == ["system", "user"]
     assert "Chancay" not in rules and QUESTION in passages and "Pacific Ledger, 15 November 2024" in passages
-    fence = passages.split("\n")[[i for i, line in enumerate(passages.split("\n")) if line.startswith("===")][0]]
+    fence = next(line for line in passages.splitlines() if line.startswith("==="))
     assert passages.count(fence) % 2 == 0 and fence in rules
     ask(QUESTION, writing)
     assert fence not in server.requests[1]["messages"][0]["content"], "the fence cannot be guessed"
@@ -222,12 +234,16 @@ def test_removed_sentences_can_be_shown_struck_through(archive: Archive, server:
         n = right(writing)
         server.reply = says(f"{COST} [{n}]. The finished port of Chancay is put at $9.5 billion [{n}].")
         *pieces, answer = stream(QUESTION, writing)
-    assert isinstance(answer, Answer) and "~~The finished port of Chancay is put at $9.5 billion" in answer.text
+    assert (
+        isinstance(answer, Answer) and "~~The finished port of Chancay is put at $9.5 billion" in answer.text
+    )
     assert [p.statement.support for p in pieces if isinstance(p, Piece)] == ["supported", "unsupported"]
 
 
 def test_when_nothing_stands_the_articles_are_quoted(writing: Archive, server: Scripted) -> None:
-    server.reply = says("The first phase of the port of Chancay cost $8.8 billion [1]. It was paid by Norway in 1977 [2].")
+    server.reply = says(
+        "The first phase of the port of Chancay cost $8.8 billion [1]. It was paid by Norway in 1977 [2]."
+    )
     answer = ask(QUESTION, writing)
     assert_quoted(answer, "None of the language model's sentences")
     assert "8.8" not in answer.text and "Norway" not in answer.text
@@ -290,9 +306,26 @@ def test_orders_in_articles_never_reach_the_model(hostile: Archive, server: Scri
         (says("The first phase of the port ", then=sleeps), "0.6 seconds"),
         (says("The first phase of the port cost $9.9 billion", then=cuts), ""),
     ],
-    ids=["500", "429", "404", "401", "garbage", "odd-json", "error-event", "html", "bytes", "nothing", "silent", "slow", "stalls", "cut"],
+    ids=[
+        "500",
+        "429",
+        "404",
+        "401",
+        "garbage",
+        "odd-json",
+        "error-event",
+        "html",
+        "bytes",
+        "nothing",
+        "silent",
+        "slow",
+        "stalls",
+        "cut",
+    ],
 )
-def test_a_model_that_fails_leaves_the_quoting_answer(writing: Archive, server: Scripted, reply: Reply, note: str) -> None:
+def test_a_model_that_fails_leaves_the_quoting_answer(
+    writing: Archive, server: Scripted, reply: Reply, note: str
+) -> None:
     server.reply = reply
     answer = ask(QUESTION, writing)
     assert_quoted(answer, "language model", note)
@@ -303,7 +336,9 @@ def test_a_server_that_is_down(archive: Archive) -> None:
         assert_quoted(ask(QUESTION, writing), "cannot be reached")
 
 
-def test_what_stood_before_the_model_failed_is_not_mixed_with_quotes(writing: Archive, server: Scripted) -> None:
+def test_what_stood_before_the_model_failed_is_not_mixed_with_quotes(
+    writing: Archive, server: Scripted
+) -> None:
     server.reply = says(f"{COST} [{right(writing)}]. The second ", then=cuts)
     *pieces, answer = stream(QUESTION, writing)
     assert isinstance(answer, Answer) and pieces
@@ -336,14 +371,18 @@ def test_the_model_check_adds_to_the_code_check(archive: Archive, server: Script
         for writing in _with(archive, llm, server, model_check=True):
             n = right(writing)
 
-            def reply(handler: BaseHTTPRequestHandler, body: dict[str, Any], verdict: str = verdict, n: int = n) -> None:
+            def reply(
+                handler: BaseHTTPRequestHandler, body: dict[str, Any], verdict: str = verdict, n: int = n
+            ) -> None:
                 says(f"{COST} [{n}]." if len(body["messages"]) == 2 else verdict)(handler, body)
 
             server.reply = reply
             assert ask(QUESTION, writing).mode == expected
 
 
-@pytest.mark.parametrize("question", ["How much is the credit line that Xi Jinping presented in Beijing in May 2025?"])
+@pytest.mark.parametrize(
+    "question", ["How much is the credit line that Xi Jinping presented in Beijing in May 2025?"]
+)
 def test_no_false_figure_of_a_real_small_model_reaches_the_reader(
     archive: Archive, model_server: str, question: str
 ) -> None:
@@ -356,8 +395,16 @@ def test_no_false_figure_of_a_real_small_model_reaches_the_reader(
     cited = {c.number: c for c in answer.citations}
     for statement in answer.statements:
         if statement.support == "unsupported":
-            assert statement.reason and statement.text not in answer.text.removesuffix("\n".join(answer.notes))
+            assert statement.reason and statement.text not in answer.text.removesuffix(
+                "\n".join(answer.notes)
+            )
             continue
-        passages = [(writing.catalogue.article(cited[n].article_id), cited[n].language) for n in statement.citations]
-        there = {round(f.value, 6) for a, language in passages if a for f in figures(a.text, language)}
-        assert passages and {round(f.value, 6) for f in figures(statement.text, answer.language) if f.digits} <= there
+        there = {
+            round(f.value, 6)
+            for c in (cited[n] for n in statement.citations)
+            for p in (h.passage for h in search(answer.standalone_question, archive))
+            if p.article_id == c.article_id and p.start <= c.start and c.end <= p.end
+            for f in figures(p.text, p.language)
+        }
+        assert statement.citations
+        assert {round(f.value, 6) for f in figures(statement.text, answer.language) if f.digits} <= there
