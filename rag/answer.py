@@ -231,7 +231,8 @@ def _text(statements: Sequence[Statement], notes: Sequence[str]) -> str:
 def _not_found(asked: Question, ranked: Sequence[Candidate]) -> list[str]:
     lines = [phrases.say("not_found", asked.language)]
     # only what no passage found has is said to be missing
-    lacking = [m for m in (ranked[0].missing if ranked else ()) if all(m in c.missing for c in ranked[:8])]
+    missing = dict.fromkeys(m for c in ranked[:8] for m in c.missing)
+    lacking = [m for m in missing if all(m in c.missing or _undated_without(m, c) for c in ranked[:8])]
     if lacking:
         lines.append(
             phrases.say(
@@ -241,6 +242,11 @@ def _not_found(asked: Question, ranked: Sequence[Candidate]) -> list[str]:
             )
         )
     return lines
+
+
+def _undated_without(year: str, candidate: Candidate) -> bool:
+    """An undated text may be of the year asked for, but says nothing about it."""
+    return year.isdigit() and not candidate.article.published and year not in candidate.hit.passage.text
 
 
 def _as_asked(missing: Sequence[str], asked: Question) -> list[str]:
