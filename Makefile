@@ -52,11 +52,8 @@ format: install ## format the code and mend what ruff can
 eval: install ## run the question set over seeds/ and compare it with the baseline
 	@.venv/bin/dossier eval $(ARGS)
 
-# one after another whatever -j says: benchmarks that share the cores measure each other
-bench: install ## run every benchmark but the long one (bench-scale)
-	@$(PY) -m evals.bench_embedding
-	@$(PY) -m evals.bench_retrieval
-	@$(PY) -m evals.bench_index
+bench: install ## speed: indexing, a second run, retrieval and answers, memory, start-up
+	@$(PY) -m evals.bench $(ARGS)
 
 bench-embedding: install ## the embedder: tokens a second, agreement with its origin, memory
 	@$(PY) -m evals.bench_embedding $(ARGS)

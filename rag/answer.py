@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from index.archive import Archive
 from index.catalogue import Vector
@@ -25,6 +25,7 @@ from rag.write import Model, NotInArticles, model_name, rewrite, write
 
 log = logging.getLogger(__name__)
 _NEAREST = 3
+_PART_THRESHOLD = 0.15  # below the setting's for whole questions: a part leaves words out
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +208,18 @@ def _understand(
 
 
 def _by_part(asked: Question, hits: Sequence[Hit], archive: Archive) -> list[tuple[str, list[Candidate]]]:
+    """(part, its sentences, none where the articles do not answer it) of a question that asks for several things."""
     found = []
+    counts = {code: language.passages for code, language in archive.languages.items()}
     for text in asked.parts:
-        own = part(asked, text)
-        vector: Vector = archive.encoder.embed_query(
-            text if len(text.split()) > 3 else f"{asked.standalone} {text}"
-        )
-        found.append((text, candidates(own, vector, hits, archive)))
+        alone = replace(understand(text, counts), language=asked.language)
+        # "when?" and "who owns it?" lean on the whole question; what has words of its own must be borne out by itself
+        own = part(asked, text) if len(alone.terms) < 3 else alone
+        vector: Vector = archive.encoder.embed_query(text if own is alone else f"{asked.standalone} {text}")
+        ranked = candidates(own, vector, hits, archive)
+        if own is alone and judge("answer", answer_features(own, ranked)) < _PART_THRESHOLD:
+            ranked = []
+        found.append((text, ranked))
     return found
 
 

@@ -108,10 +108,6 @@ def test_both_parts_are_answered(archive: Archive) -> None:
     assert "Boluarte" in answer.text and "$1.3 billion" in answer.text
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a part is judged with the whole question's words, so another part's answer passes for it",
-)
 def test_the_part_that_is_missing_is_named(archive: Archive) -> None:
     answer = ask("Who opened the port of Chancay, and what percentage of voters opposed it?", archive)
     assert answer.status == "answered" and "Boluarte" in answer.text
