@@ -51,7 +51,7 @@ async def _judged(answer: Answer, settings: EvalSettings) -> Values:
             temperature=0.0,
             max_tokens=16,
             max_retries=1,
-            async_http_client=client,  # type: ignore[call-arg]  # taken by its parent's __init__
+            async_http_client=client,
         )
         question = answer.standalone_question
         faithful = await FaithfulnessEvaluator(llm=llm).aevaluate(question, said, quotes)

@@ -17,6 +17,7 @@ a few passages of one story, an optional LlamaIndex reranker.
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -47,7 +48,8 @@ _WORDS_FLOOR = (
 _DATE_LIFT = 0.06
 _LATEST_LIFT = 0.08
 _SHRINK = 6.0  # the general mean weighs as much as this many passages
-_MOST_WORDS = 24
+_LEAST_WORDS = 3  # of a question, rarest first, are always looked up, and more until so many
+_MOST_READ = 6000  # occurrences are read
 
 
 @dataclass(slots=True)
@@ -210,9 +212,10 @@ def _words_of(asked: Question, language: str, archive: Archive) -> list[str]:
     tried = [f"x_{t}" for t in asked.terms] if language != asked.language else []
     found = list(dict.fromkeys(own + shared + tried))
     frequency = archive.frequencies(found)
-    return sorted((t for t in found if frequency.get(t) or t in own), key=lambda t: frequency.get(t, 0))[
-        :_MOST_WORDS
-    ]
+    rarest = sorted((t for t in found if frequency.get(t) or t in own), key=lambda t: frequency.get(t, 0))
+    # BM25 reads every passage that has any of the words: in a large index the common ones cost much and tell little
+    read = list(itertools.accumulate(frequency.get(t, 0) for t in rarest))
+    return [t for n, t in enumerate(rarest) if n < _LEAST_WORDS or read[n] <= _MOST_READ]
 
 
 def _most_words(found: Iterable[str], archive: Archive) -> float:
