@@ -420,7 +420,8 @@ _CAPITALISED = re.compile(
 )
 
 
-def territories(text: str, language: str = "en") -> set[str]:
+@lru_cache(maxsize=20_000)
+def territories(text: str, language: str = "en") -> frozenset[str]:
     """ISO codes of the countries and regions named in `text` (names only, no adjectives: "Kina", "US")."""
     table = _territories(language)
     english = _territories("en")
@@ -439,7 +440,7 @@ def territories(text: str, language: str = "en") -> set[str]:
                 if code:
                     found.add(code)
                     break
-    return found
+    return frozenset(found)
 
 
 _DEMONYM = (
@@ -461,6 +462,7 @@ def _territory_re(language: str, code: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(parts) or '(?!)'})(?!\w)", re.I)
 
 
+@lru_cache(maxsize=20_000)
 def names_territory(text: str, language: str, code: str) -> bool:
     """Whether a country or region is named in `text`, or an adjective that looks made from its name is (Chinese,
     kinesisk, chilenos)."""

@@ -8,6 +8,7 @@ models over them whose coefficients stand in `rag/weights.json`, made by `python
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -134,16 +135,15 @@ def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive:
         whole = float(scale.passages(stored[hit.passage.id][0], language) @ asked)
         for (start, end), sentence, close in zip(hit.passage.sentences, vectors, local, strict=False):
             text = article.text[start:end]
-            if not _says_something(article, start, end):
-                continue
             meaning = float(sentence @ asked)
             shared = len(_stems(text, language) & set(rarity.terms)) / (len(rarity.terms) or 1)
             first = float(close) + 0.4 * shared + 0.5 * hit.score
             rough.append((first, hit, article, start, end, sentence, (meaning, float(close), whole)))
     # reading figures and names takes longer than all before: only sentences with a chance are looked at closely
     rough.sort(key=lambda r: -r[0])
+    telling = (r for r in rough if _says_something(r[2], r[3], r[4]))
     found = []
-    for _, hit, article, start, end, sentence, cosines in rough[:_CLOSELY]:
+    for _, hit, article, start, end, sentence, cosines in itertools.islice(telling, _CLOSELY):
         text = article.text[start:end]
         features, missing = describe(question, text, article, hit, top, cosines, rarity, start)
         score = judge("sentence", numbers(features))
@@ -355,6 +355,7 @@ def _country_word(question: Question, code: str) -> str:
     return code
 
 
+@lru_cache(maxsize=20_000)
 def has_name(text: str, name: str) -> bool:
     """Whether a folded name stands in a text, in that or a neighbouring spelling (Genève, Geneva; Munoz, Muñoz)."""
     words = _folded_words(text)

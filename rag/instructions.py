@@ -8,6 +8,7 @@ verifier, which lets no sentence through that the passages do not bear out.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _MODELS = (
     r"(?:ai(?: (?:systems?|models?|assistants?|agents?|tools?))?|chatbots?|(?:virtual |digital )assistants?|language models?|llms?"
@@ -36,5 +37,6 @@ _TO_A_MODEL = re.compile(
 )
 
 
+@lru_cache(maxsize=20_000)
 def talks_to_a_model(text: str) -> bool:
     return bool(_TO_A_MODEL.search(text))

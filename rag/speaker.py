@@ -41,6 +41,7 @@ _NOT_PEOPLE = {"In", "The", "It", "But", "This", "Det", "Den", "I", "En", "El", 
                "Han", "Hon", "De", "Er", "Sie", "We", "Vi", "Wir", "A", "An", "And", "Och", "Men", "That", "There", "These"}  # fmt: skip
 
 
+@lru_cache(maxsize=5_000)
 def speaker(text: str, start: int, end: int, language: str) -> str | None:
     """The speaker of text[start:end], as the article names them at first in full, or None when nobody says it."""
     sentence = text[start:end]
