@@ -413,13 +413,11 @@ def _has_kind(question: Question, text: str, said: Sequence[Figure], language: s
         case "share":
             return 1.0 if any(f.unit == "%" for f in new) else 0.0
         case "duration":
-            return (
-                1.0
-                if any(f.unit in _TIME_UNITS for f in new)
-                else 0.3
-                if any(f.kind == "year" for f in new)
-                else 0.0
-            )
+            if any(f.unit in _TIME_UNITS for f in new):
+                return 1.0
+            if any(f.unit in ("km", "m", "mi") for f in new):
+                return 0.8  # "how long" asks for a bridge's length as well
+            return 0.3 if any(f.kind == "year" for f in new) else 0.0
         case "date":
             if any(int(f.value) not in question.years for f in new if f.kind == "year") or moments(
                 text, language
