@@ -38,7 +38,7 @@ from index.figures import territories
 from index.language import detect
 from index.settings import ROOT, Settings
 from index.sync import index
-from rag.evidence import NAMES, answer_features, candidates, judge, weights
+from rag.evidence import NAMES, answer_features, candidates, weights
 from rag.retrieve import search, understood
 from rag.verify import FINDINGS, Source, check
 
@@ -366,8 +366,6 @@ def report(
                     f"{model} {part or 'xquad'} t={threshold}: not-found P {precision:.3f} R {recall:.3f} F1 {f1:.3f}, answerable lost {lost:.3f} n {len(mine)}\n"
                 )
 
-
-__all__ = ["judge", "main"]
 
 if __name__ == "__main__":
     main()

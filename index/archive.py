@@ -53,6 +53,11 @@ class Archive:
         return self._languages
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Language -> how many passages the index holds of it."""
+        return {code: language.passages for code, language in self.languages.items()}
+
+    @property
     def generals(self) -> dict[str, Vector]:
         """Language -> float32 [2, d]: what its passages and sentences look like in general (`index/general.py`)."""
         languages = sorted(self.languages)

@@ -192,7 +192,7 @@ def _understand(
     model: Model | None,
     tokens: dict[str, int],
 ) -> Question:
-    counts = {code: language.passages for code, language in archive.languages.items()}
+    counts = archive.sizes
     if not counts:
         raise EmptyIndexError(
             "The index holds no articles.",
@@ -210,9 +210,8 @@ def _understand(
 def _by_part(asked: Question, hits: Sequence[Hit], archive: Archive) -> list[tuple[str, list[Candidate]]]:
     """(part, its sentences, none where the articles do not answer it) of a question that asks for several things."""
     found = []
-    counts = {code: language.passages for code, language in archive.languages.items()}
     for text in asked.parts:
-        alone = replace(understand(text, counts), language=asked.language)
+        alone = replace(understand(text, archive.sizes), language=asked.language)
         # "when?" and "who owns it?" lean on the whole question; what has words of its own must be borne out by itself
         own = part(asked, text) if len(alone.terms) < 3 else alone
         vector: Vector = archive.encoder.embed_query(text if own is alone else f"{asked.standalone} {text}")

@@ -33,7 +33,6 @@ _ASKS: tuple[tuple[Wanted, str], ...] = (
     ("place", r"where|in (?:what|which) (?:city|country|place|town)|which (?:country|city|town)|what (?:country|city)|var(?:t|ifrån)?|vilk(?:et|a) land|vilken (?:stad|ort)|vilka länder|wo|wohin|welche[smn]? (?:land|stadt|ort)|d[oó]nde|qu[eé] (?:pa[ií]s|ciudad)|où|quel pays|quelle ville|dove|onde|waar|welk land|hvor|missä"),
     ("person", r"who(?:se|m)?|vem(?:s)?|vilka|wer|wen|wem|wessen|qui[eé]n(?:es)?|qui|chi|quem|wie|hvem|kuka"),
 )  # fmt: skip
-_ASKS_BY_LANGUAGE = {"place": {"en": r"where", "sv": r"var(?:t|ifrån)?"}}
 _QUESTION_WORDS = [
     "who",
     "whose",
@@ -282,8 +281,8 @@ def wanted(text: str, language: str) -> Wanted:
     lower = _mended(text.lower(), language)
     best: tuple[int, int, Wanted] | None = None
     for rank, (kind, pattern) in enumerate(_ASKS):
-        if kind == "place" and language in _ASKS_BY_LANGUAGE["place"]:
-            pattern = pattern.replace(r"var(?:t|ifrån)?|", "" if language != "sv" else r"var(?:t|ifrån)?|")
+        if kind == "place" and language == "en":
+            pattern = pattern.replace(r"var(?:t|ifrån)?|", "")
         if kind == "person" and language != "nl":
             pattern = pattern.replace("|wie|", "|")
         match = re.search(rf"\b(?:{pattern})\b", lower)

@@ -93,8 +93,7 @@ def search(
 def understood(question: str | Question, archive: Archive, today: date | None = None) -> Question:
     if isinstance(question, Question):
         return question
-    counts = {code: language.passages for code, language in archive.languages.items()}
-    return understand(question, counts, today=today)
+    return understand(question, archive.sizes, today=today)
 
 
 def rank(

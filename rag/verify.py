@@ -100,10 +100,9 @@ class Verification:
 
 def verify_text(text: str, archive: Archive, *, filters: Filters | None = None) -> Verification:
     """A draft checked sentence by sentence against what the index finds for each. Raises InputError, EmptyIndexError."""
-    counts = {code: known.passages for code, known in archive.languages.items()}
     statements: list[Statement] = []
     citations: list[Citation] = []
-    for sentence, language in _draft(text, counts):
+    for sentence, language in _draft(text, archive.sizes):
         hits = search(sentence, archive, filters=filters, limit=6)
         articles = archive.catalogue.articles_by_id({h.passage.article_id for h in hits})
         sources = [
