@@ -387,11 +387,6 @@ class Catalogue:
         with self.transaction() as db:
             _publish(db)
 
-    def unsettle(self) -> None:
-        """Have the next run of `dossier index` bring everything in step, also when no file changed."""
-        with self.transaction() as db:
-            _unsettle(db)
-
     def settle(self) -> None:
         """The end of a run: vectors that nothing points at go, and readers look again."""
         with self.transaction() as db:

@@ -25,7 +25,6 @@ class Figure:
     kind: `year` for a bare four-digit year. unit: `%`, an ISO 4217 currency, a unit of UNITS, or "".
     start, end: where it stands, scale and unit included. approx: hedged ("about", "nearly").
     digits: written with digits (number words such as "two" are weaker evidence).
-    noun: the lower-case word right after it ("33 members" -> "members"), "" if none.
     """
 
     value: float
@@ -35,7 +34,6 @@ class Figure:
     end: int
     approx: bool = False
     digits: bool = True
-    noun: str = ""
     step: float = 0.0  # what one unit of the last written digit is worth: 9.2 billion -> 1e8
 
 
@@ -193,7 +191,7 @@ def _digits(text: str, match: re.Match[str], language: str, taken: list[tuple[in
     if re.search(r"\d{4}[-–/]$", text[max(0, start - 5) : start]) and re.fullmatch(r"\d\d", raw):
         return None  # the end of a span of years: 2021-25
     if match["tail"] and not sign:
-        return Figure(value, "ordinal", "", start, match.end(), noun=_noun(text, match.end()))
+        return Figure(value, "ordinal", "", start, match.end())
     if value == int(value) and 1500 <= value < 2100 and re.fullmatch(r"\d{4}", raw) and not sign:
         plain = _SCALE_RE.match(text, end) is None and not (
             (u := _UNIT_RE.match(text, end)) and _UNITS[_which(u)] not in ("year",)
@@ -215,7 +213,7 @@ def _digits(text: str, match: re.Match[str], language: str, taken: list[tuple[in
         return None  # part of a code: 5G, 3D, B2
     kind: Kind = "percent" if unit == "%" else "money" if unit in _MONEY else "amount"
     hedged = bool(_HEDGES.search(text[max(0, start - 24) : start]))
-    return Figure(value, kind, unit, start, end, hedged, True, _noun(text, end), step)
+    return Figure(value, kind, unit, start, end, hedged, True, step)
 
 
 def _value(raw: str, language: str) -> tuple[float, float]:
@@ -249,11 +247,6 @@ def _scale(word: str, language: str) -> float:
 
 def _which(match: re.Match[str]) -> int:
     return next(i for i in range(len(_UNITS)) if match[f"u{i}"])
-
-
-def _noun(text: str, end: int) -> str:
-    word = re.compile(r"[\s\u00a0]+([^\W\d_]+)").match(text, end)
-    return word[1].lower() if word else ""
 
 
 @cache
@@ -295,7 +288,7 @@ def _words(text: str, language: str) -> list[Figure]:
             kind = "percent" if unit == "%" else "money" if unit in _MONEY else "amount"
         hedged = bool(_HEDGES.search(text[max(0, token.start() - 24) : token.start()]))
         found.append(
-            Figure(value, kind, unit, token.start(), end, hedged, False, _noun(text, end), step)  # type: ignore[arg-type]
+            Figure(value, kind, unit, token.start(), end, hedged, False, step)  # type: ignore[arg-type]
         )
     return found
 
