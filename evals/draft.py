@@ -66,7 +66,9 @@ def draft(archive: Archive, count: int) -> list[Row]:
 
 
 def _asking(article: Article, archive: Archive) -> list[Row]:
-    copies = sorted({a.source for a in archive.catalogue.copies(article.story)} | {article.source})
+    copies = sorted(
+        {a.source for a in archive.catalogue.copies([article.story])[article.story]} | {article.source}
+    )
     rows = []
     for start, end in sentences(article.text[article.body :], article.language):
         start, end = start + article.body, end + article.body

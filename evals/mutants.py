@@ -164,9 +164,9 @@ FAULTS: Mapping[str, Fault] = {
         plant=_replace("rag.quote.speaker", _always(None)),
     ),
     "no-words": Fault(
-        "the word index finds nothing",
+        "the words of a question count for nothing",
         _metrics("recall@1", "mrr", "ndcg"),
-        plant=_replace("index.catalogue.Catalogue.search_words", _always([])),
+        plant=_replace("rag.retrieve.bm25", lambda f: lambda *given: 0 * f(*given)),
     ),
     "all-english": Fault(
         "every article is taken for English",

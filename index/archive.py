@@ -9,13 +9,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TypeVar
 
 import numpy as np
 
 from index import catalogue as catalogues
-from index.catalogue import Catalogue, Language, Vector
+from index.catalogue import Catalogue, Found, Language, Rows, Vector
 from index.encode import Encoder, fingerprint_of, make_encoder
 from index.errors import EmbedderMismatchError, EmptyIndexError, VectorStoreError
 from index.general import stored_means
@@ -25,6 +28,19 @@ from index.vectors import Vectors
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN = 0.05  # seconds
+_MOST_COMPARED = 2000  # vectors one by one, where Chroma could be asked instead
+_TERMS_HELD = 4000  # whose rows are in memory
+_FILTERS_HELD = 8
+_HELPERS = 4  # threads, started when needed
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A language in memory. places: passage id -> where it stands in `found`."""
+
+    found: Found
+    places: dict[str, int]
 
 
 class Archive:
@@ -39,9 +55,13 @@ class Archive:
         self._generation = -1
         self._languages: dict[str, Language] = {}
         self._frequencies: dict[str, int] = {}
+        self._rows: dict[str, dict[str, Rows]] = {}
+        self._memory: dict[str, _Held | None] = {}
+        self._allowed: dict[Filters, dict[str, dict[str, int]]] = {}
         self._generals: dict[str, Vector] = {}
         self._looked = 0.0
         self._spelled: dict[str, str | None] = {}
+        self._helpers = _helpers()
 
     @property
     def catalogue(self) -> Catalogue:
@@ -76,27 +96,74 @@ class Archive:
                 self._encoder = make_encoder(self.settings.embedding, self.settings.data_dir)
             return self._encoder
 
-    def nearest(self, language: str, query: Vector, limit: int) -> list[tuple[str, float]]:
-        """(passage id, cosine) of one language's nearest passages; from the catalogue itself while Chroma fails."""
+    def nearest(
+        self, language: str, query: Vector, limit: int, among: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """(passage id, cosine) of one language's nearest passages, or of the nearest `among` some of them; from the
+        catalogue itself while Chroma fails."""
         catalogue, vectors = self._open()
+        there = self.sizes.get(language, 0)
+        if held := self._held(language):
+            return _nearest(held, query, limit, among)
+        if among is not None and len(among) < there:
+            # Chroma cannot filter by what it does not hold: it is searched the deeper the fewer are sought
+            deep = 2 * limit * there // max(len(among), 1)
+            if len(among) > _MOST_COMPARED and deep <= _MOST_COMPARED:
+                found = [one for one in self.nearest(language, query, deep) if one[0] in among]
+                if len(found) >= limit:
+                    return found[:limit]
+            return catalogue.nearest_of(among, query, limit)
         try:
             found = vectors.search(language, query, limit)
         except VectorStoreError as error:
             if vectors is not self._vectors:  # opened anew by another thread meanwhile
-                return self.nearest(language, query, limit)
+                return self.nearest(language, query, limit, among)
             log.warning("%s Searching the catalogue's own vectors meanwhile.", error)
             return catalogue.nearest_in(language, query, limit)
-        known = self._languages.get(language)
-        if known and len(found) < min(limit, known.passages):
+        if len(found) < min(limit, there):
             log.warning(
                 "Chroma lacks passages: searching the catalogue's own; `dossier status --repair` mends it."
             )
             return catalogue.nearest_in(language, query, limit)
         return found
 
-    def among(self, ids: Iterable[str], query: Vector, limit: int) -> list[tuple[str, float]]:
-        """(passage id, cosine) of the nearest among given passages, compared one by one."""
-        return self.catalogue.nearest_of(ids, query, limit)
+    def found(self, language: str, ids: Iterable[str], rows: Iterable[int]) -> Found:
+        """One language's passages with these ids, and those in these rows, each once."""
+        catalogue, _ = self._open()
+        if held := self._held(language):
+            places = {held.places[i] for i in ids if i in held.places}
+            wanted = np.fromiter(rows, np.int64)
+            at = np.searchsorted(held.found.rows, wanted)
+            at = at[held.found.rows[at.clip(max=len(held.found.rows) - 1)] == wanted]
+            return held.found.take(sorted(places.union(at.tolist())))
+        return catalogue.found(language, ids, rows)
+
+    def _held(self, language: str) -> _Held | None:
+        """A language's passages in memory, small languages first, while the setting allows for them."""
+        with self._lock:
+            if language not in self._memory:
+                left = self.settings.vectors.in_memory
+                for code, passages in sorted(self.sizes.items(), key=lambda size: (size[1], size[0])):
+                    left -= passages
+                    if code == language:
+                        break
+                held = None
+                if left >= 0 and language in self.sizes:
+                    found = self.catalogue.found(language)
+                    held = _Held(found, {passage: place for place, passage in enumerate(found.ids)})
+                self._memory[language] = held
+            return self._memory[language]
+
+    def rows_with(self, term: str, language: str | None, *, beginning: bool = False) -> dict[str, Rows]:
+        """`Catalogue.rows_with`, remembered until the index changes."""
+        catalogue, _ = self._open()
+        held = self._rows
+        key = f"{term}*" if beginning else term
+        if key not in held:
+            if len(held) > _TERMS_HELD:
+                held.clear()
+            held[key] = catalogue.rows_with(term, language, beginning=beginning)
+        return held[key]
 
     def frequencies(self, terms: Iterable[str]) -> dict[str, int]:
         """In how many passages each term of the word index stands (0 for none), remembered until the index changes."""
@@ -124,14 +191,29 @@ class Archive:
             self._spelled[key] = found[0].partition("_")[2] if found else None
         return self._spelled[key]
 
-    def allowed(self, filters: Filters) -> dict[str, list[str]]:
-        """Language -> ids of the passages that pass the filters."""
-        languages: dict[str, list[str]] = {}
-        for passage_id, language in self.catalogue.passage_ids(filters):
-            languages.setdefault(language, []).append(passage_id)
-        return languages
+    def allowed(self, filters: Filters) -> dict[str, dict[str, int]]:
+        """Language -> ids of the passages that pass the filters -> their rows; remembered until the index changes."""
+        catalogue, _ = self._open()
+        known = self._allowed
+        if filters not in known:
+            languages: dict[str, dict[str, int]] = {}
+            for row, passage_id, language in catalogue.passage_ids(filters):
+                languages.setdefault(language, {})[passage_id] = row
+            if len(known) > _FILTERS_HELD:
+                known.clear()
+            known[filters] = languages
+        return known[filters]
+
+    def meanwhile(self, work: Callable[[], T]) -> Future[T]:
+        """Do some work on another core, such as reading the word index while the question is embedded."""
+        return self._helpers.submit(work)
 
     def close(self) -> None:
+        helpers, self._helpers = self._helpers, _helpers()
+        helpers.shutdown()  # and with its threads go their connections
+        self._let_go()
+
+    def _let_go(self) -> None:
         with self._lock:
             if self._vectors is not None:
                 self._vectors.close()
@@ -153,7 +235,7 @@ class Archive:
                     "Run `dossier index FOLDER` with the folder that holds your articles.",
                 )
             if self._catalogue is None or self._catalogue.path != path:
-                self.close()
+                self._let_go()
                 opened = Catalogue(path)
                 self._check_embedder(opened)
                 self._catalogue = opened
@@ -165,8 +247,8 @@ class Archive:
                     self.settings.data_dir, self.settings.vectors, self._catalogue.get("name") or "dossier"
                 )
                 self._languages = self._catalogue.languages()
-                self._frequencies = {}
-                self._spelled = {}
+                self._frequencies, self._rows, self._allowed, self._spelled = {}, {}, {}, {}
+                self._memory = {}
                 self._generation = generation
             if not self._languages:
                 self._generation = -1  # a first run may be under way
@@ -184,3 +266,20 @@ class Archive:
                 f"The index was made with the embedder {then}, and the settings say {now}.",
                 "Run `dossier index --rebuild`, or set embedding.model back.",
             )
+
+
+def _helpers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_HELPERS, thread_name_prefix="archive")
+
+
+def _nearest(
+    held: _Held, query: Vector, limit: int, among: Collection[str] | None
+) -> list[tuple[str, float]]:
+    cosines = held.found.passages @ query
+    if among is not None and len(among) < len(cosines):
+        inside = np.zeros(len(cosines), bool)
+        inside[[held.places[passage] for passage in among if passage in held.places]] = True
+        cosines[~inside] = -np.inf
+    nearest = np.argpartition(-cosines, limit)[:limit] if limit < len(cosines) else np.arange(len(cosines))
+    best = nearest[np.lexsort((nearest, -cosines[nearest]))]
+    return [(held.found.ids[i], float(cosines[i])) for i in best if cosines[i] > -np.inf]

@@ -34,6 +34,7 @@ from index.errors import IndexError_, StorageError
 from index.nouns import Article, Filters, Passage, Unread
 
 Vector = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ _ARTICLE = (
 )
 _HEADER = _ARTICLE.replace("text", "''", 1)
 _MANY = 5000  # values or rows handled at once
+_MANY_PARTS = 8  # of the word index
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,38 @@ class Language:
     passages: int
     mean: Vector
     sentence_mean: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Passages of one language as a search compares them: n of them, in the order of their rows.
+
+    rows: int64 [n]; passages: float32 [n, d] and sentences: float16 [m, d], of unit length; cuts: int64 [n + 1], the places
+    between which each passage's sentences stand; terms: each one's terms of the word index, with blanks between and
+    around them.
+    """
+
+    language: str
+    rows: Rows
+    ids: list[str]
+    passages: Vector
+    sentences: NDArray[np.float16]
+    cuts: Rows
+    terms: list[str]
+
+    def take(self, places: Sequence[int]) -> Found:
+        """Those at some places, in their order."""
+        starts, lengths = self.cuts[:-1][places], np.diff(self.cuts)[places]
+        cuts = np.cumsum([0, *lengths])
+        return Found(
+            self.language,
+            self.rows[places],
+            [self.ids[i] for i in places],
+            self.passages[places],
+            self.sentences[np.repeat(starts - cuts[:-1], lengths) + np.arange(cuts[-1])],
+            cuts,
+            [self.terms[i] for i in places],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +429,9 @@ class Catalogue:
                 " AND NOT EXISTS (SELECT 1 FROM passages WHERE passages.vector = vectors.hash)"
             )
             db.execute("DELETE FROM loose")
+            # every file written made the word index a part of its own; each part costs every search of a word
+            if db.execute("SELECT COUNT(DISTINCT segid) FROM words_idx").fetchone()[0] > _MANY_PARTS:
+                db.execute("INSERT INTO words (words) VALUES ('optimize')")
             db.execute("INSERT OR REPLACE INTO meta VALUES ('settled', '1')")
             _publish(db)
 
@@ -445,21 +482,27 @@ class Catalogue:
             row[0]: Article(*row) for row in self._many(f"SELECT {_ARTICLE} FROM articles WHERE id IN", ids)
         }
 
-    def headers(self, ids: Iterable[str]) -> dict[str, Article]:
-        """Articles by id, without their text."""
-        return {
-            row[0]: Article(*row) for row in self._many(f"SELECT {_HEADER} FROM articles WHERE id IN", ids)
-        }
-
     def articles_of_file(self, folder: str, path: str) -> dict[str, Article]:
         """source -> article, with its text and without its story."""
         rows = self._rows(f"SELECT {_ARTICLE} FROM articles WHERE folder = ? AND path = ?", (folder, path))
         return {row[2]: replace(Article(*row), story="") for row in rows}
 
-    def copies(self, story: str) -> list[Article]:
-        """The articles of one story, without text."""
-        rows = self._rows(f"SELECT {_HEADER} FROM articles WHERE story = ? ORDER BY folder, source", (story,))
-        return [Article(*row) for row in rows]
+    def articles_of(self, passages: Iterable[str]) -> dict[str, Article]:
+        """Passage id -> its article, without the text."""
+        columns = ", ".join("''" if name == "text" else f"a.{name}" for name in _ARTICLE.split(", "))
+        rows = self._many(
+            f"SELECT p.id, {columns} FROM passages p JOIN articles a ON a.rowid = p.article WHERE p.id IN",
+            passages,
+        )
+        return {row[0]: Article(*row[1:]) for row in rows}
+
+    def copies(self, stories: Iterable[str]) -> dict[str, list[Article]]:
+        """Story -> its articles, without text, by folder and source."""
+        by_story: dict[str, list[Article]] = {}
+        for row in self._many(f"SELECT {_HEADER} FROM articles WHERE story IN", stories):
+            article = Article(*row)
+            by_story.setdefault(article.story, []).append(article)
+        return {story: sorted(some, key=lambda a: (a.folder, a.source)) for story, some in by_story.items()}
 
     def signatures(self, *, grouped: bool | None = None) -> dict[str, bytes]:
         """Article id -> what `story.alike` compares; grouped: of those that `set_stories` saw, or not."""
@@ -527,14 +570,45 @@ class Catalogue:
         """The ids of all passages in one language."""
         return {row[0] for row in self._rows("SELECT id FROM passages WHERE language = ?", (language,))}
 
-    def search_words(self, language: str, match: str, limit: int) -> list[tuple[str, float]]:
-        """(passage id, BM25, higher is better) of one language's best passages for an FTS5 expression."""
-        rows = self._rows(
-            "SELECT p.id, -w.score FROM (SELECT rowid, bm25(words, 0.0, 1.0) AS score FROM words"
-            " WHERE words MATCH ? ORDER BY score LIMIT ?) w JOIN passages p ON p.rowid = w.rowid",
-            (f'language : "{language}" AND terms : ({match})', limit),
+    def rows_with(self, term: str, language: str | None, *, beginning: bool = False) -> dict[str, Rows]:
+        """Language -> the rows of its passages that hold a term of the word index, or, `beginning`, one that begins so.
+        language: the one whose passages alone can hold the term; None when others' can."""
+        match = f'"{term}"*' if beginning else f'"{term}"'
+        if language:
+            rows = self._rows("SELECT rowid FROM words WHERE words MATCH ?", (match,))
+            return {language: np.array([row[0] for row in rows], np.int64)}
+        by_language: dict[str, list[int]] = {}
+        for code, row in self._rows(
+            "SELECT p.language, p.rowid FROM words w JOIN passages p ON p.rowid = w.rowid WHERE words MATCH ?",
+            (match,),
+        ):
+            by_language.setdefault(code, []).append(row)
+        return {code: np.array(rows, np.int64) for code, rows in by_language.items()}
+
+    def found(self, language: str, ids: Iterable[str] | None = None, rows: Iterable[int] = ()) -> Found:
+        """One language's passages: those with these ids and those in these rows, each once; without ids, all."""
+        chosen = (
+            ""
+            if ids is None
+            else " AND p.rowid IN (SELECT rowid FROM passages WHERE id IN"
+            " (SELECT value FROM json_each(?)) UNION SELECT value FROM json_each(?))"
         )
-        return [(row[0], float(row[1])) for row in rows]
+        found = self._rows(
+            "SELECT p.rowid, p.id, v.passage, v.sentences, w.terms FROM passages p JOIN vectors v ON v.hash = p.vector"
+            f" JOIN words w ON w.rowid = p.rowid WHERE p.language = ?{chosen} ORDER BY p.rowid",
+            (language, *(() if ids is None else (json.dumps([*ids]), json.dumps([*rows])))),
+        )
+        passages = _unpack(b"".join(row[2] for row in found)).reshape(len(found), -1)
+        sentences = np.frombuffer(b"".join(row[3] for row in found), np.float16)
+        return Found(
+            language,
+            np.array([row[0] for row in found], np.int64),
+            [row[1] for row in found],
+            passages,
+            sentences.reshape(-1, max(passages.shape[1], 1)),
+            np.cumsum([0, *(len(row[3]) // len(row[2]) for row in found)]),
+            [f" {row[4]} " for row in found],
+        )
 
     def terms_beginning(self, start: str, shortest: int, longest: int) -> list[str]:
         """The word index's terms that begin so and are that long."""
@@ -559,13 +633,12 @@ class Catalogue:
     def passage_counts(self) -> dict[str, int]:
         return dict(self._rows("SELECT language, COUNT(*) FROM passages GROUP BY language"))
 
-    def passage_ids(self, filters: Filters) -> list[tuple[str, str]]:
-        """(id, language) of the passages whose article passes the filters."""
+    def passage_ids(self, filters: Filters) -> list[tuple[int, str, str]]:
+        """(row, id, language) of the passages whose article passes the filters."""
         rows = self._rows(f"SELECT rowid, {_HEADER} FROM articles")
         articles = [row[0] for row in rows if matches(Article(*row[1:]), filters)]
-        return [
-            (r[0], r[1]) for r in self._many("SELECT id, language FROM passages WHERE article IN", articles)
-        ]
+        select = "SELECT rowid, id, language FROM passages WHERE article IN"
+        return [(row[0], row[1], row[2]) for row in self._many(select, articles)]
 
     # ---------------------------------------------------------------------------------------- Chroma's copy
 

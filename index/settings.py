@@ -68,6 +68,11 @@ class VectorSettings(_Section):
     token: SecretStr | None = Field(default=None, description="sent as `Authorization: Bearer ...`")
     headers: dict[str, SecretStr] = {}
     tls_verify: bool = True
+    in_memory: int = Field(
+        default=20_000,
+        ge=0,
+        description="passages held in memory (7 KB each) and compared one by one, small languages first; Chroma searches the others",
+    )
 
 
 class LLMSettings(_Section):

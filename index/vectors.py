@@ -1,4 +1,5 @@
-"""The vectors in Chroma: a copy of what the catalogue holds, embedded or on a server.
+"""The vectors in Chroma: a copy of what the catalogue holds, embedded or on a server. It finds the nearest passages of the
+languages that are too large to be held in memory and compared one by one (`index/archive.py`).
 
 A collection a language, because each language's passages are searched on their own scale. What is in the copy
 is steered by the catalogue (`waiting`, `gone`); whatever happens to it, `refill` makes it again without

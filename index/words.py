@@ -26,6 +26,7 @@ SNOWBALL = {
     "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish", "ta": "tamil", "tr": "turkish",
     "yi": "yiddish",
 }  # fmt: skip
+SHARED = ("x_", "n_", "t_")  # what names, figures and countries begin with
 COMPOUNDING = frozenset({"sv", "de", "nl", "da", "no", "fi"})
 _WORD = re.compile(r"\w+(?:[’'.]\w+)*")
 _SPLITS = re.compile(r"[^\w.+-]")

@@ -20,7 +20,7 @@ from rag.evidence import Candidate, answer_features, candidates, judge
 from rag.nouns import Answer, Citation, Hit, Mode, Statement
 from rag.question import Question, part, understand
 from rag.quote import cite, quote
-from rag.retrieve import rank, search, understood
+from rag.retrieve import look, rank, search, understood
 from rag.write import Model, NotInArticles, model_name, rewrite, write
 
 log = logging.getLogger(__name__)
@@ -111,9 +111,11 @@ def stream(
     with clock.time("understand"):
         asked = _understand(question, archive, history, model, tokens)
     with clock.time("embed"):
-        vector = archive.encoder.embed_query(asked.standalone)
+        vector, words = look(asked, archive)
     with clock.time("retrieve"):
-        hits = rank(asked, vector, archive, archive.languages, settings.retrieval, filters=filters)
+        hits = rank(
+            asked, vector, archive, archive.languages, settings.retrieval, filters=filters, words=words
+        )
     with clock.time("select"):
         ranked = candidates(asked, vector, hits, archive)
         by_part = _by_part(asked, hits, archive)

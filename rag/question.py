@@ -11,7 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from functools import cache
+from difflib import get_close_matches
+from functools import cache, lru_cache
 from typing import Literal
 
 from index.errors import InputError
@@ -300,8 +301,6 @@ def _asking_words() -> tuple[str, ...]:
 
 def _mended(text: str, language: str) -> str:
     """Question words with a letter swapped, dropped or doubled ("waht", "vme", "hwo much") put right."""
-    import difflib
-
     out = []
     for i, word in enumerate(text.split()):
         bare = word.strip("?,.!")
@@ -310,13 +309,17 @@ def _mended(text: str, language: str) -> str:
         elif i < 4 and bare in _TYPOS:
             out.append(_TYPOS[bare])
         elif i < 4 and len(bare) >= 4 and bare not in _asking_words():
-            near = difflib.get_close_matches(bare, _asking_words(), n=1, cutoff=0.82)
-            out.append(
-                near[0] if near and bare[0] == near[0][0] and abs(len(near[0]) - len(bare)) <= 1 else word
-            )
+            out.append(_nearly_asking(bare) or word)
         else:
             out.append(word)
     return " ".join(out)
+
+
+@lru_cache(maxsize=10_000)
+def _nearly_asking(word: str) -> str | None:
+    """The asking word that this one is a slip for, if any."""
+    near = get_close_matches(word, _asking_words(), n=1, cutoff=0.82)
+    return near[0] if near and word[0] == near[0][0] and abs(len(near[0]) - len(word)) <= 1 else None
 
 
 _TYPOS = {"hwo": "how", "woh": "who", "whoo": "who", "wehn": "when", "wen": "when", "waht": "what", "wht": "what", "wy": "why",

@@ -125,7 +125,9 @@ def _differ(question: Question, chosen: Sequence[Candidate]) -> bool:
 
 def cite(article: Article, start: int, end: int, number: int, archive: Archive) -> Citation:
     """A citation of article.text[start:end]."""
-    copies = [a.source for a in archive.catalogue.copies(article.story) if a.id != article.id]
+    copies = [
+        a.source for a in archive.catalogue.copies([article.story])[article.story] if a.id != article.id
+    ]
     return Citation(
         number=number,
         article_id=article.id,

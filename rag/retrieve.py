@@ -17,9 +17,7 @@ a few passages of one story, an optional LlamaIndex reranker.
 from __future__ import annotations
 
 import importlib
-import itertools
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -27,12 +25,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.archive import Archive
-from index.catalogue import Language, Vector, days
+from index.catalogue import Found, Language, Vector, days
 from index.errors import SettingsError
-from index.figures import figures
 from index.nouns import Article, Filters, Passage
 from index.settings import RetrievalSettings
-from index.words import COMPOUNDING, terms
+from rag.bm25 import Sought, best_rows, bm25, seek
 from rag.nouns import Hit
 from rag.question import Question, understand
 
@@ -48,27 +45,27 @@ _WORDS_FLOOR = (
 _DATE_LIFT = 0.06
 _LATEST_LIFT = 0.08
 _SHRINK = 6.0  # the general mean weighs as much as this many passages
-_LEAST_WORDS = 3  # of a question, rarest first, are always looked up, and more until so many
-_MOST_READ = 6000  # occurrences are read
 
 
 @dataclass(slots=True)
 class _Candidate:
     id: str
-    language: str
-    passage: Vector
-    sentences: Vector
+    terms: str
     origin: dict[str, float] = field(default_factory=dict)
     score: float = 0.0
 
 
 @dataclass(slots=True)
 class _Pool:
-    """One language's candidates. most_words: the BM25 of a passage that has every term of the question once."""
+    """One language's candidates and what each stage makes of them, float [n] each. most_words: the BM25 of a passage that
+    has every term of the question once."""
 
-    language: str
-    candidates: list[_Candidate]
+    found: Found
+    dense: Vector
+    words: Vector
     most_words: float
+    fair: Vector
+    scores: Vector
 
 
 def search(
@@ -86,14 +83,23 @@ def search(
     settings = archive.settings.retrieval
     languages = archive.languages
     asked = understood(question, archive, today)
-    vector = archive.encoder.embed_query(asked.standalone)
-    return rank(asked, vector, archive, languages, settings, filters=filters, limit=limit)
+    vector, words = look(asked, archive)
+    return rank(asked, vector, archive, languages, settings, filters=filters, limit=limit, words=words)
 
 
 def understood(question: str | Question, archive: Archive, today: date | None = None) -> Question:
     if isinstance(question, Question):
         return question
     return understand(question, archive.sizes, today=today)
+
+
+def look(asked: Question, archive: Archive) -> tuple[Vector, dict[str, Sought]]:
+    """The question's vector and, looked up on another core meanwhile, its words in each language.
+
+    Raises EmptyIndexError, EmbedderMismatchError, EmbeddingError.
+    """
+    words = archive.meanwhile(lambda: {code: seek(asked, code, archive) for code in archive.languages})
+    return archive.encoder.embed_query(asked.standalone), words.result()
 
 
 def rank(
@@ -105,17 +111,12 @@ def rank(
     *,
     filters: Filters | None = None,
     limit: int | None = None,
+    words: Mapping[str, Sought] | None = None,
 ) -> list[Hit]:
-    """`search` for a question whose vector is known. vector: float32 [d], unit length."""
+    """`search` for a question whose vector is known. vector: float32 [d], unit length; words: what `look` made of it."""
     most = limit or settings.limit
-    count = max(settings.candidates, most)
-    allowed = archive.allowed(filters) if filters else None
-    pools = [
-        _pool(asked, vector, archive, code, count, None if allowed is None else allowed.get(code, []))
-        for code in languages
-        if allowed is None or allowed.get(code)
-    ]
-    pools = [pool for pool in pools if pool.candidates]
+    sought = words or {code: seek(asked, code, archive) for code in languages}
+    pools = _pools(sought, vector, archive, max(settings.candidates, most), filters)
     match settings.mode:
         case "fair":
             scale = fair_scale(languages, archive.generals)
@@ -123,13 +124,34 @@ def rank(
                 _judge(pool, asked, vector, scale, settings.lexical_weight)
         case "fusion":
             _fuse(pools)
-        case "dense" | "words":
-            for candidate in (c for pool in pools for c in pool.candidates):
-                candidate.score = candidate.origin.get(settings.mode, 0.0)
-    candidates = sorted((c for pool in pools for c in pool.candidates), key=lambda c: (-c.score, c.id))
-    if settings.mode == "words":
-        candidates = [c for c in candidates if c.score > 0]
-    return _present(candidates, asked, archive, settings, most)
+        case "dense":
+            for pool in pools:
+                pool.scores = pool.dense
+        case "words":
+            for pool in pools:
+                pool.scores = np.where(pool.words > 0, pool.words, -np.inf)
+    places = sorted(
+        (
+            (float(score), i, n)
+            for n, pool in enumerate(pools)
+            for i, score in enumerate(pool.scores)
+            if score > -np.inf
+        ),
+        key=lambda place: (-place[0], pools[place[2]].found.ids[place[1]]),
+    )
+    # what a date or a copy of a story may still move
+    head = [_candidate(pools[n], i, score) for score, i, n in places[: max(4 * most, 40)]]
+    return _present(head, asked, archive, settings, most)
+
+
+def _candidate(pool: _Pool, i: int, score: float) -> _Candidate:
+    stages = {"dense": pool.dense[i], "words": pool.words[i], "fair": pool.fair[i]}
+    return _Candidate(
+        pool.found.ids[i],
+        pool.found.terms[i],
+        {name: round(float(v), 4) for name, v in stages.items()},
+        score,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +169,13 @@ class Scale:
 
     def sentences(self, vectors: Vector, language: str) -> Vector:
         return _unit(vectors - self.sentence_means[language])
+
+    def likeness(self, found: Found, question: Vector) -> tuple[Vector, Vector]:
+        """float32 [n] and [m]: cosines of passages and of sentences with what `question` made of a question."""
+        return (
+            _cosines(found.passages - self.passage_means[found.language], question),
+            _cosines(found.sentences.astype(np.float32) - self.sentence_means[found.language], question),
+        )
 
 
 def fair_scale(languages: Mapping[str, Language], generals: Mapping[str, Vector]) -> Scale:
@@ -166,170 +195,133 @@ def general_scale(generals: Mapping[str, Vector]) -> Scale:
     return Scale({c: g[0] for c, g in generals.items()}, {c: g[1] for c, g in generals.items()})
 
 
+def _cosines(vectors: Vector, unit: Vector) -> Vector:
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    result: Vector = (vectors @ unit) / np.maximum(lengths, 1e-9)
+    return result
+
+
 def _unit(vectors: Vector) -> Vector:
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     result: Vector = (vectors / np.maximum(lengths, 1e-9)).astype(np.float32)
     return result
 
 
-def _pool(
-    asked: Question, vector: Vector, archive: Archive, language: str, count: int, allowed: list[str] | None
-) -> _Pool:
-    """One language's candidates: the nearest by vector and the best by words, with what was found of each."""
-    catalogue = archive.catalogue
-    found = _words_of(asked, language, archive)
-    match = _expression(found, language, asked.language)
-    words: dict[str, float] = {}
-    if allowed is None:
-        dense = dict(archive.nearest(language, vector, count))
-        words = dict(catalogue.search_words(language, match, count)) if match else {}
-    else:
-        # a filter holds exactly: what passes it is compared one by one, or, where that is much, searched more deeply
-        dense = dict(archive.among(allowed, vector, count))
-        if match:
-            inside = set(allowed)
-            deep = catalogue.search_words(
-                language, match, max(count, 20 * count if len(inside) > count else count)
-            )
-            words = {i: score for i, score in deep if i in inside}
-    vectors = catalogue.passage_vectors({*dense, *words})
-    candidates = [
-        _Candidate(
-            i, language, passage, sentences,
-            {"dense": round(dense.get(i, float(passage @ vector)), 4), "words": round(words.get(i, 0.0), 4)},
-        )
-        for i, (passage, sentences) in sorted(vectors.items())
-    ]  # fmt: skip
-    return _Pool(language, candidates, _most_words(found, archive))
-
-
-def _words_of(asked: Question, language: str, archive: Archive) -> list[str]:
-    """The question's terms that can stand in this language's passages, rarest first."""
-    shared = [t for t in terms(asked.standalone, asked.language) if t[:2] in ("x_", "n_", "t_")]
-    own = [f"{language}_{stem_}" for stem_ in asked.terms] if language == asked.language else []
-    # a question typed without capitals still has names: its words are tried as names in the other languages
-    tried = [f"x_{t}" for t in asked.terms] if language != asked.language else []
-    found = list(dict.fromkeys(own + shared + tried))
-    frequency = archive.frequencies(found)
-    rarest = sorted((t for t in found if frequency.get(t) or t in own), key=lambda t: frequency.get(t, 0))
-    # BM25 reads every passage that has any of the words: in a large index the common ones cost much and tell little
-    read = list(itertools.accumulate(frequency.get(t, 0) for t in rarest))
-    return [t for n, t in enumerate(rarest) if n < _LEAST_WORDS or read[n] <= _MOST_READ]
-
-
-def _most_words(found: Iterable[str], archive: Archive) -> float:
-    total = sum(language.passages for language in archive.languages.values())
-    frequency = archive.frequencies(found)
-    # FTS5's BM25: idf floored, and a term met once in a passage of mean length counts its idf
-    return sum(max(math.log((total - n + 0.5) / (n + 0.5)), 1e-6) for n in frequency.values())
-
-
-def _expression(found: Iterable[str], language: str, asked_in: str) -> str:
-    """An FTS5 expression: any of the terms; long words of compounding languages also as the beginning of longer ones."""
-    parts = []
-    for term in found:
-        prefix = language == asked_in and language in COMPOUNDING and term.startswith(f"{language}_")
-        parts.append(f'"{term}"' + ("*" if prefix and len(term) >= 9 else ""))
-    return " OR ".join(parts)
+def _pools(
+    words: Mapping[str, Sought], vector: Vector, archive: Archive, count: int, filters: Filters | None
+) -> list[_Pool]:
+    """Each language's candidates: the nearest by vector and those with the most of the question's words."""
+    allowed = archive.allowed(filters) if filters else None
+    pools = []
+    for code, sought in words.items():
+        inside = None if allowed is None else allowed.get(code, {})
+        if inside is None or inside:
+            near = [i for i, _ in archive.nearest(code, vector, count, inside)]
+            found = archive.found(code, near, best_rows(sought, count // 2, inside))
+            dense = found.passages @ vector
+            pools.append(_Pool(found, dense, bm25(sought, found), sought.most, dense, dense))
+    return [pool for pool in pools if pool.found.ids]
 
 
 def _judge(pool: _Pool, asked: Question, vector: Vector, scale: Scale, lexical_weight: float) -> None:
     """Score one language's candidates on their own scale (see the module's account)."""
-    language, candidates = pool.language, pool.candidates
-    question = scale.question(vector)
-    dense = scale.passages(np.stack([c.passage for c in candidates]), language) @ question
+    found, words = pool.found, pool.words
+    dense, sentences = scale.likeness(found, scale.question(vector))
     best_sentence = dense.copy()
-    cut = [i for i, c in enumerate(candidates) if len(c.sentences)]
-    if cut:
-        starts = np.cumsum([0, *(len(candidates[i].sentences) for i in cut[:-1])])
-        every = scale.sentences(np.concatenate([candidates[i].sentences for i in cut]), language) @ question
-        best_sentence[cut] = np.maximum.reduceat(every, starts)
-    fair = (1 - _SENTENCE_SHARE) * dense + _SENTENCE_SHARE * best_sentence
-    words = np.array([c.origin["words"] for c in candidates])
+    if len(cut := np.flatnonzero(np.diff(found.cuts))):
+        best_sentence[cut] = np.maximum.reduceat(sentences, found.cuts[cut])
+    pool.fair = (1 - _SENTENCE_SHARE) * dense + _SENTENCE_SHARE * best_sentence
     share = words / max(words.max(), _WORDS_FLOOR * pool.most_words, 1e-9)
-    lifted = fair + lexical_weight * share
-    scores = lifted - lifted.max() + fair.max()
-    if language == asked.language and pool.most_words:
+    lifted = pool.fair + lexical_weight * share
+    pool.scores = lifted - lifted.max() + pool.fair.max()
+    if found.language == asked.language and pool.most_words:
         weight, fair_share = _COVERAGE
         best = words[int(lifted.argmax())] / pool.most_words
-        scores += weight * (min(best, 1.0) - fair_share)
-    for c, f, s in zip(candidates, fair, scores, strict=True):
-        c.origin["fair"] = round(float(f), 4)
-        c.score = float(s)
+        pool.scores += weight * (min(best, 1.0) - fair_share)
 
 
 def _fuse(pools: list[_Pool]) -> None:
     """Plain reciprocal rank fusion (Cormack et al. 2009) over all languages, for comparison."""
-    everyone = [c for pool in pools for c in pool.candidates]
-    for key in ("dense", "words"):
-        ranked = sorted((c for c in everyone if c.origin[key] > 0), key=lambda c: -c.origin[key])
-        for place, candidate in enumerate(ranked, 1):
-            candidate.score += 1 / (60 + place)
+    for pool in pools:
+        pool.scores = np.zeros(len(pool.dense), np.float32)
+    for stage in ("dense", "words"):
+        ranked = sorted(
+            (
+                (-score, n, i)
+                for n, pool in enumerate(pools)
+                for i, score in enumerate(getattr(pool, stage))
+                if score > 0
+            )
+        )
+        for place, (_, n, i) in enumerate(ranked, 1):
+            pools[n].scores[i] += 1 / (60 + place)
 
 
 def _present(
-    candidates: list[_Candidate], asked: Question, archive: Archive, settings: RetrievalSettings, most: int
+    head: list[_Candidate], asked: Question, archive: Archive, settings: RetrievalSettings, most: int
 ) -> list[Hit]:
     catalogue = archive.catalogue
-    head = candidates[: max(4 * most, 40)]
-    passages = catalogue.passages(c.id for c in head)
-    articles = catalogue.headers({p.article_id for p in passages.values()})
-    if settings.mode == "fair":
-        _lift_by_date(head, asked, passages, articles)
-    head.sort(key=lambda c: (-c.score, c.id))
-    hits: list[Hit] = []
+    articles: dict[str, Article] = {}
+    if settings.mode == "fair" and (asked.years or asked.latest or asked.moments):
+        articles = catalogue.articles_of(c.id for c in head)
+        _lift_by_date(head, asked, articles)
+        head.sort(key=lambda c: (-c.score, c.id))
+    chosen: list[tuple[_Candidate, Passage, Article]] = []
     per_story: dict[str, int] = {}
-    for candidate in head:
-        passage = passages.get(candidate.id)
-        article = articles.get(passage.article_id) if passage else None
+    passages: dict[str, Passage] = {}
+    for n, candidate in enumerate(head):
+        if n % (2 * most) == 0:  # seldom more than these are needed
+            some = [c.id for c in head[n : n + 2 * most]]
+            passages |= catalogue.passages(some)
+            articles |= catalogue.articles_of(some)
+        passage, article = passages.get(candidate.id), articles.get(candidate.id)
         if passage is None or article is None:
             continue  # removed by a run of `dossier index` since it was found
-        if _repeats(passage, article, hits, articles):
+        if _repeats(passage, article, chosen):
             continue
         per_story[article.story] = per_story.get(article.story, 0) + 1
         if per_story[article.story] > settings.per_article and settings.mode == "fair":
             continue
-        copies = tuple(a.source for a in catalogue.copies(article.story) if a.id != article.id)
-        origin = candidate.origin | {"score": round(candidate.score, 4)}
-        hits.append(Hit(passage, candidate.score, origin, copies))
-        if len(hits) == most and settings.reranker is None:
+        chosen.append((candidate, passage, article))
+        if len(chosen) == most and settings.reranker is None:
             break
+    copies = catalogue.copies({article.story for _, _, article in chosen})
+    hits = [
+        Hit(
+            passage,
+            candidate.score,
+            candidate.origin | {"score": round(candidate.score, 4)},
+            tuple(copy.source for copy in copies.get(article.story, ()) if copy.id != article.id),
+        )
+        for candidate, passage, article in chosen
+    ]
     if settings.reranker:
         hits = _rerank(hits, asked, settings.reranker)
     return hits[:most]
 
 
-def _repeats(passage: Passage, article: Article, hits: list[Hit], articles: Mapping[str, Article]) -> bool:
+def _repeats(passage: Passage, article: Article, chosen: list[tuple[_Candidate, Passage, Article]]) -> bool:
     """Whether another copy of the same story already brought (nearly) the same words."""
-    mine = set(passage.text.split())
-    for hit in hits:
-        other = articles[hit.passage.article_id]
-        if other.story == article.story and other.id != article.id:
-            theirs = set(hit.passage.text.split())
+    for _, other, its_article in chosen:
+        if its_article.story == article.story and its_article.id != article.id:
+            mine, theirs = set(passage.text.split()), set(other.text.split())
             if len(mine & theirs) > 0.6 * min(len(mine), len(theirs)):
                 return True
     return False
 
 
-def _lift_by_date(
-    head: list[_Candidate], asked: Question, passages: Mapping[str, Passage], articles: Mapping[str, Article]
-) -> None:
+def _lift_by_date(head: list[_Candidate], asked: Question, articles: Mapping[str, Article]) -> None:
     """Passages about, or published in, the year or month asked for come first; "latest" prefers the newest article.
-    A lift of the score, so that nothing is hidden."""
-    if not (asked.years or asked.latest or asked.moments):
-        return
+    A lift of the score, so that nothing is hidden. articles: by passage id."""
     dated = {i: days(a.published) for i, a in articles.items()}
     known = sorted({span[1] for span in dated.values() if span})
     for candidate in head:
-        passage = passages.get(candidate.id)
-        if passage is None:
-            continue
-        span = dated.get(passage.article_id)
+        span = dated.get(candidate.id)
         lift = 0.0
         if asked.years:
-            said = {int(f.value) for f in figures(passage.text, passage.language) if f.kind == "year"}
             published = {span[0].year, span[1].year} if span else set()
-            lift += _DATE_LIFT if asked.years & said else _DATE_LIFT / 2 if asked.years & published else 0.0
+            said = any(f" n_{year} " in candidate.terms for year in asked.years)
+            lift += _DATE_LIFT if said else _DATE_LIFT / 2 if asked.years & published else 0.0
         if span and any(
             (m.year in (None, span[0].year)) and m.month == span[0].month and span[0].month == span[1].month
             for m in asked.moments

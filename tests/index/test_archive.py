@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from evals.synthetic import TinyEncoder, article, write_articles
 from index.archive import Archive
 from index.errors import EmptyIndexError
 from index.nouns import Filters
-from index.settings import ROOT, Settings
+from index.settings import ROOT, Settings, VectorSettings
 from index.sync import index
 
 QUERY = TinyEncoder().embed_query("a question")
@@ -61,5 +62,32 @@ def test_frequencies_and_filters(settings: Settings) -> None:
     assert archive.frequencies(["en_the"])["en_the"] > 0
     allowed = archive.allowed(Filters(source="*000000*"))
     assert set(allowed) == {"en"}
-    assert {i for i, _ in archive.among(allowed["en"], QUERY, 99)} == set(allowed["en"])
+    assert {i for i, _ in archive.nearest("en", QUERY, 99, allowed["en"])} == set(allowed["en"])
+    archive.close()
+
+
+def test_memory_chroma_and_catalogue_find_the_same(settings: Settings) -> None:
+    archives = [
+        Archive(settings.model_copy(update={"vectors": VectorSettings(in_memory=n)})) for n in (99, 0)
+    ]
+    some = {i for i, _ in archives[0].nearest("en", QUERY, 3)}
+    for among in (None, some, set(), {"gone"}):
+        held, searched = (archive.nearest("en", QUERY, 5, among) for archive in archives)
+        assert [i for i, _ in held] == [i for i, _ in searched]
+        assert [c for _, c in held] == pytest.approx([c for _, c in searched], abs=1e-3)
+    rows = archives[0].rows_with("en_the", "en")["en"]
+    held, searched = (archive.found("en", [*some, "gone"], [*rows.tolist(), 10**6]) for archive in archives)
+    assert held.ids == searched.ids and len(held.ids) >= len(some) and held.terms == searched.terms
+    for name in ("rows", "passages", "sentences", "cuts"):
+        assert (getattr(held, name) == getattr(searched, name)).all(), name
+    for archive in archives:
+        archive.close()
+
+
+def test_small_languages_are_held_first(settings: Settings) -> None:
+    sizes = Archive(settings).sizes
+    small, large = sorted(sizes, key=lambda code: sizes[code])
+    archive = Archive(settings.model_copy(update={"vectors": VectorSettings(in_memory=sizes[small])}))
+    shutil.rmtree(settings.data_dir / "chroma")
+    assert archive.nearest(small, QUERY, 1)  # nobody missed Chroma
     archive.close()

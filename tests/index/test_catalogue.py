@@ -55,7 +55,9 @@ def test_a_transaction_is_all_or_nothing(catalogue: Catalogue) -> None:
     with pytest.raises(StorageError, match="nothing was lost"):
         catalogue.write_file("/f", "a.txt", "new", [broken])  # the same passage twice
     assert [a.text for a in catalogue.articles(text=True)] == ["old words"]
-    assert catalogue.search_words("en", '"en_old"', 5) and not catalogue.search_words("en", '"en_new"', 5)
+    assert len(catalogue.rows_with("en_old", "en")["en"]) == 1 and not len(
+        catalogue.rows_with("en_new", "en")["en"]
+    )
 
 
 def test_words_are_searched_within_a_language(catalogue: Catalogue) -> None:
@@ -64,8 +66,13 @@ def test_words_are_searched_within_a_language(catalogue: Catalogue) -> None:
     write(catalogue, "c.txt", "tull", "de")
     write(catalogue, "d.txt", "nothing of it", "en")
     write(catalogue, "e.txt", "nothing at all", "en")
-    found = catalogue.search_words("sv", '"sv_tull"', 5)
-    assert [passage.partition(":")[0] for passage, _ in found] == ["a", "b"] and found[0][1] > found[1][1]
+    rows = {row: passage.partition(":")[0] for row, passage, _ in catalogue.passage_ids(Filters())}
+    assert [rows[row] for row in catalogue.rows_with("sv_tull", "sv")["sv"]] == ["a", "b"]
+    assert [rows[row] for row in catalogue.rows_with("sv_tu", "sv", beginning=True)["sv"]] == ["a", "b"]
+    every = catalogue.rows_with(
+        "sv_tull", None
+    )  # as a term is asked for that any language's passages may hold
+    assert {code: len(found) for code, found in every.items()} == {"sv": 2}
     assert catalogue.document_frequency(["sv_tull", "de_tull", "fr_tull"]) == {"sv_tull": 2, "de_tull": 1}
 
 

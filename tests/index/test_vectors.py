@@ -38,7 +38,7 @@ def open_both(settings: Settings) -> tuple[Catalogue, Vectors]:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     write_articles(tmp_path / "folder", 6, words=80)
-    made = Settings(data_dir=tmp_path / "data")
+    made = Settings(data_dir=tmp_path / "data", vectors=VectorSettings(in_memory=0))
     index(made, [tmp_path / "folder"], encoder=TinyEncoder())
     return made
 
@@ -181,7 +181,7 @@ def on(url: str, settings: Settings, **more: object) -> Settings:
     return settings.model_copy(
         update={
             "data_dir": settings.data_dir.with_name("remote"),
-            "vectors": VectorSettings(url=url, **more),  # type: ignore[arg-type]
+            "vectors": VectorSettings(url=url, in_memory=0, **more),  # type: ignore[arg-type]
         }
     )
 

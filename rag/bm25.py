@@ -1,0 +1,103 @@
+"""The words of a question in the passages of one language: which passages have the most of them, and their BM25.
+
+SQLite's FTS5 says in which rows a term stands. Its own ranking reads every passage with any of the words, which in a
+large index costs more than all the rest of a search; so rare terms choose the candidates, and only those are scored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.archive import Archive
+from index.catalogue import Found, Rows, Vector
+from index.words import COMPOUNDING, SHARED, stem, stop_stems, terms
+from rag.question import Question
+
+_MOST_READ = 2000  # rows, for the terms after the rarest
+_K1, _B = 1.2, 0.75  # as in FTS5
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """The question's terms that can stand in a language's passages. idf: rarest first, term -> inverse document frequency;
+    a term that ends in * is any that begins so. rows: of the passages that hold it, for the rarer ones."""
+
+    language: str
+    idf: Mapping[str, float]
+    rows: Mapping[str, Rows]
+
+    @property
+    def most(self) -> float:
+        """The BM25 of a passage of mean length that has every term once."""
+        return sum(self.idf.values())
+
+
+def seek(asked: Question, language: str, archive: Archive) -> Sought:
+    """Look a question's terms up for one language: its own words where it is the question's, and what languages share."""
+    skipped = stop_stems(asked.language)
+    shared = [
+        t
+        for t in terms(asked.standalone, asked.language)
+        if t.startswith(SHARED) and not (t[:2] == "x_" and stem(t[2:], asked.language) in skipped)
+    ]
+    own = [f"{language}_{stem_}" for stem_ in asked.terms] if language == asked.language else []
+    # a question typed without capitals still has names: its words are tried as names in the other languages
+    tried = [f"x_{t}" for t in asked.terms] if language != asked.language else []
+    frequency = archive.frequencies(dict.fromkeys(own + shared + tried))
+    total = sum(archive.sizes.values())
+    idf: dict[str, float] = {}
+    rows: dict[str, Rows] = {}
+    read = 0
+    for term, n in sorted(frequency.items(), key=lambda one: one[1]):
+        if not n and term not in own:
+            continue
+        # long words of compounding languages are also found as the beginning of longer ones
+        beginning = term in own and language in COMPOUNDING and len(term) >= 9
+        key = f"{term}*" if beginning else term
+        # floored as in FTS5: a word in more than half of all passages says nothing
+        idf[key] = max(math.log((total - n + 0.5) / (n + 0.5)), 1e-6)
+        if not read or read + n <= _MOST_READ:
+            read += n
+            found = archive.rows_with(term, language if term in own else None, beginning=beginning)
+            rows[key] = found.get(language, np.zeros(0, np.int64))
+    return Sought(language, idf, rows)
+
+
+def best_rows(sought: Sought, count: int, inside: Mapping[str, int] | None = None) -> list[int]:
+    """The rows of at most `count` passages with the most of the terms by inverse document frequency; inside: only rows
+    among its values."""
+    rows = [*sought.rows.values()]
+    every, place = np.unique(np.concatenate([*rows, np.zeros(0, np.int64)]), return_inverse=True)
+    sums = np.bincount(place, np.repeat([sought.idf[t] for t in sought.rows], [*map(len, rows)]), len(every))
+    if inside is not None:
+        sums[~np.isin(every, np.fromiter(inside.values(), np.int64, len(inside)))] = 0
+    best = np.argsort(-sums, kind="stable")[:count]
+    return [int(row) for row in every[best[sums[best] > 0]]]
+
+
+def bm25(sought: Sought, found: Found) -> Vector:
+    """float32 [n]: Okapi BM25 of each passage (Robertson and Zaragoza 2009), its length measured by the mean of them all."""
+    scores = np.zeros(len(found.ids), np.float32)
+    if not len(scores):
+        return scores
+    lengths = np.array([text.count(" ") for text in found.terms], np.float32)
+    norm = _K1 * (1 - _B + _B * lengths / max(float(lengths.mean()), 1.0))
+    for term, idf in sought.idf.items():
+        known = sought.rows.get(term)
+        places = np.arange(len(scores)) if known is None else _places(found.rows, known)
+        if len(places):
+            written = f" {term[:-1]}" if term.endswith("*") else f" {term} "
+            often = np.array([found.terms[i].count(written) for i in places], np.float32)
+            scores[places] += idf * often * (_K1 + 1) / (often + norm[places])
+    return scores
+
+
+def _places(rows: Rows, known: Rows) -> Rows:
+    """Where those of `rows` stand that are among `known`, which are in order."""
+    if not len(known):
+        return known
+    return np.flatnonzero(known[known.searchsorted(rows).clip(max=len(known) - 1)] == rows)
