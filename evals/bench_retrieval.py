@@ -28,7 +28,7 @@ from index.archive import Archive
 from index.settings import ROOT, RetrievalSettings, Settings
 from index.sync import index
 from rag.question import Question
-from rag.retrieve import rank, understood
+from rag.retrieve import rank, read, understood
 
 DATA = ROOT.parent / "shared" / "data"
 MODES = ("dense", "words", "fusion", "fair")
@@ -119,7 +119,7 @@ def short(query: Query, archive: Archive) -> Query:
 def ranking(archive: Archive, asked: Question, vector: np.ndarray, mode: str, limit: int = 10) -> list[str]:
     """Sources of the best articles, best first."""
     settings = RetrievalSettings(**{**archive.settings.retrieval.model_dump(), "mode": mode})
-    hits = rank(asked, vector, archive, archive.languages, settings, limit=2 * limit)
+    hits = rank(read(asked, archive, settings, limit=2 * limit), vector, archive, settings, 2 * limit)
     sources: list[str] = []
     articles = archive.catalogue.articles_of(h.passage.id for h in hits)
     for hit in hits:

@@ -158,7 +158,7 @@ def fusion_retriever(archive: Archive, place: str) -> BaseRetriever:
     vectors = catalogue.passage_vectors([i for code in archive.sizes for i in catalogue.ids_in(code)])
     nodes = [
         TextNode(id_=i, text=passage.text, embedding=vectors[i][0].tolist())
-        for i, passage in catalogue.passages(vectors).items()
+        for i, (passage, _) in catalogue.passages(vectors).items()
     ]
     collection = chromadb.PersistentClient(place).create_collection("passages", embedding_function=None)
     store = ChromaVectorStore(chroma_collection=collection)

@@ -324,7 +324,9 @@ def contents(archive: Archive) -> dict[str, str]:
     found = {}
     for a in catalogue.articles(text=True):
         copies = sorted(c.source for c in catalogue.copies([a.story])[a.story])
-        passages = sorted((p.start, p.end) for p in catalogue.passages(catalogue.passages_of(a.id)).values())
+        passages = sorted(
+            (p.start, p.end) for p, _ in catalogue.passages(catalogue.passages_of(a.id)).values()
+        )
         told = (a.text, a.title, a.publisher, a.author, a.published, a.language, a.genre, copies, passages)
         found[a.source] = _hash(repr(told).encode())
     return dict(sorted(found.items()))

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from index import catalogue as catalogues
 from index.catalogue import Catalogue, Found, Language, Rows, Vector
@@ -62,6 +63,8 @@ class Archive:
         self._looked = 0.0
         self._spelled: dict[str, str | None] = {}
         self._helpers = _helpers()
+        # the threads of a numeric library wait by spinning, on the core that reads the words while the question is embedded
+        threadpool_limits(1, "blas")
 
     @property
     def catalogue(self) -> Catalogue:

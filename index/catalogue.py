@@ -96,7 +96,7 @@ class Found:
 
     rows: int64 [n]; passages: float32 [n, d] and sentences: float16 [m, d], of unit length; cuts: int64 [n + 1], the places
     between which each passage's sentences stand; terms: each one's terms of the word index, with blanks between and
-    around them.
+    around them; lengths: float32 [n], how many terms.
     """
 
     language: str
@@ -106,6 +106,7 @@ class Found:
     sentences: NDArray[np.float16]
     cuts: Rows
     terms: list[str]
+    lengths: Vector
 
     def take(self, places: Sequence[int]) -> Found:
         """Those at some places, in their order."""
@@ -119,6 +120,7 @@ class Found:
             self.sentences[np.repeat(starts - cuts[:-1], lengths) + np.arange(cuts[-1])],
             cuts,
             [self.terms[i] for i in places],
+            self.lengths[places],
         )
 
 
@@ -520,19 +522,20 @@ class Catalogue:
             for code, articles, passages, sentences, total, sentence_total in rows
         }
 
-    def passages(self, ids: Iterable[str]) -> dict[str, Passage]:
-        """Passages by id; those that are no longer there are left out."""
+    def passages(self, ids: Iterable[str]) -> dict[str, tuple[Passage, Article]]:
+        """Passages by id, each with its article without the text; those that are no longer there are left out."""
+        columns = ", ".join("''" if name == "text" else f"a.{name}" for name in _ARTICLE.split(", "))
         rows = self._many(
-            'SELECT p.id, a.id, p.start, p."end", substr(a.text, p.start + 1, p."end" - p.start), p.language,'
-            " p.sentences FROM passages p JOIN articles a ON a.rowid = p.article WHERE p.id IN",
+            'SELECT p.id, p.start, p."end", substr(a.text, p.start + 1, p."end" - p.start), p.language, p.sentences,'
+            f" {columns} FROM passages p JOIN articles a ON a.rowid = p.article WHERE p.id IN",
             ids,
         )
-        return {
-            row[0]: Passage(
-                row[0], row[1], row[2], row[3], row[4], row[5], tuple((s, e) for s, e in json.loads(row[6]))
-            )
-            for row in rows
-        }
+        found = {}
+        for passage_id, start, end, text, language, sentences, *article in rows:
+            cuts = tuple((a, b) for a, b in json.loads(sentences))
+            passage = Passage(passage_id, article[0], start, end, text, language, cuts)
+            found[passage_id] = (passage, Article(*article))
+        return found
 
     def passages_of(self, article_id: str) -> list[str]:
         rows = self._rows(
@@ -608,6 +611,7 @@ class Catalogue:
             sentences.reshape(-1, max(passages.shape[1], 1)),
             np.cumsum([0, *(len(row[3]) // len(row[2]) for row in found)]),
             [f" {row[4]} " for row in found],
+            np.array([row[4].count(" ") + 1 for row in found], np.float32),
         )
 
     def terms_beginning(self, start: str, shortest: int, longest: int) -> list[str]:

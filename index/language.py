@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 # Short texts come out as rare languages whose n-grams resemble a common one's ("Kina" as Central Bikol). News
 # collections hold these; the others are considered only where a text is long enough to bear it out.
-_COMMON = (
-    " ar bg bn bs ca cs cy da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka kk km kn ko "
-    "lt lv mk ml mn mr ms mt my ne nl no pa pl ps pt ro ru si sk sl sq sr sv sw ta te th tl tr uk ur uz vi "
-    "zh "
+_COMMON = frozenset(
+    re.findall(
+        r"\w+",
+        "ar bg bn bs ca cs cy da de el en es et eu fa fi fr ga gl gu he hi hr hu hy id is it ja ka kk km kn ko lt lv mk "
+        "ml mn mr ms mt my ne nl no pa pl ps pt ro ru si sk sl sq sr sv sw ta te th tl tr uk ur uz vi zh",
+    )
 )
 _LONG = 400  # characters from which a rare language is believed
+_UNLIKELY = math.log(0.002)
 _SAMPLE = 2000  # characters that settle the matter; an article is rarely in two languages
 _SAME = {"nb": "no", "nn": "no", "yue": "zh", "wuu": "zh", "ary": "ar", "arz": "ar"}
 _NOT_PROSE = re.compile(r"https?://\S+|\S+@\S+|[\d_]+")
@@ -80,10 +83,13 @@ def _likeliest(text: str, prior: Mapping[str, float]) -> str | None:
         return next(iter(scores), None)
     tokens = re.findall(r"[^\W\d_]+", text.lower())
 
+    asking = _question_words()
+
     def posterior(code: str) -> float:
-        words = _question_words().get(code)
-        floor = 0.02 if words else 0.002
-        seen = sum(token in words for token in tokens) if words else 0
+        if code not in asking and code not in prior:
+            return 0.5 * scores[code] + _UNLIKELY
+        floor = 0.02 if code in asking else 0.002
+        seen = sum(token in asking[code] for token in tokens) if code in asking else 0
         return 0.5 * scores[code] + 2.0 * seen + math.log(prior.get(code, 0.0) + floor)
 
     return max(scores, key=posterior)
@@ -94,10 +100,11 @@ def _scores(text: str) -> dict[str, float]:
     prose = _NOT_PROSE.sub(" ", text[:_SAMPLE])
     if not any(character.isalpha() for character in prose):
         return {}
+    long = len(prose) >= _LONG
     scores: dict[str, float] = {}
     for label, score in _identifier().rank(prose):
         code = _SAME.get(label, label)
-        if len(code) == 2 and (f" {code} " in _COMMON or len(prose) >= _LONG):
+        if code in _COMMON or (long and len(code) == 2):
             scores.setdefault(code, float(score))
     return scores
 

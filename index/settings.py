@@ -89,7 +89,7 @@ class LLMSettings(_Section):
 
 class RetrievalSettings(_Section):
     limit: int = Field(default=8, ge=1, le=100, description="passages handed on as evidence")
-    candidates: int = Field(default=50, ge=1, le=1000, description="passages considered per language")
+    candidates: int = Field(default=32, ge=1, le=1000, description="passages considered per language")
     mode: Literal["fair", "fusion", "dense", "words"] = Field(
         default="fair", description="fair: judged within each language; the others are for comparison"
     )

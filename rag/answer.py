@@ -111,11 +111,9 @@ def stream(
     with clock.time("understand"):
         asked = _understand(question, archive, history, model, tokens)
     with clock.time("embed"):
-        vector, words = look(asked, archive)
+        reading, vector = look(asked.standalone, lambda: asked, archive, settings.retrieval, filters)
     with clock.time("retrieve"):
-        hits = rank(
-            asked, vector, archive, archive.languages, settings.retrieval, filters=filters, words=words
-        )
+        hits = rank(reading, vector, archive, settings.retrieval)
     with clock.time("select"):
         ranked = candidates(asked, vector, hits, archive)
         by_part = _by_part(asked, hits, archive)

@@ -84,8 +84,7 @@ def bm25(sought: Sought, found: Found) -> Vector:
     scores = np.zeros(len(found.ids), np.float32)
     if not len(scores):
         return scores
-    lengths = np.array([text.count(" ") for text in found.terms], np.float32)
-    norm = _K1 * (1 - _B + _B * lengths / max(float(lengths.mean()), 1.0))
+    norm = _K1 * (1 - _B + _B * found.lengths / found.lengths.mean())
     for term, idf in sought.idf.items():
         known = sought.rows.get(term)
         places = np.arange(len(scores)) if known is None else _places(found.rows, known)

@@ -230,6 +230,21 @@ class Question:
     parts: tuple[str, ...] = field(default=())
 
 
+def plain(text: str) -> str:
+    """A question in one line, which is what is embedded of it when nothing came before.
+
+    Raises InputError for an empty or overlong question.
+    """
+    asked = " ".join(text.split())
+    if not re.search(r"\w", asked):
+        raise InputError("The question is empty.", "Ask something, for example: Who signed the agreement?")
+    if len(asked) > MAX_LENGTH:
+        raise InputError(
+            f"The question is {len(asked):,} characters long; at most {MAX_LENGTH:,} are read.", "Shorten it."
+        )
+    return asked.replace("\0", "�")
+
+
 def understand(
     text: str,
     corpus: Mapping[str, int],
@@ -243,14 +258,7 @@ def understand(
 
     Raises InputError for an empty or overlong question.
     """
-    asked = " ".join(text.split())
-    if not re.search(r"\w", asked):
-        raise InputError("The question is empty.", "Ask something, for example: Who signed the agreement?")
-    if len(asked) > MAX_LENGTH:
-        raise InputError(
-            f"The question is {len(asked):,} characters long; at most {MAX_LENGTH:,} are read.", "Shorten it."
-        )
-    asked = asked.replace("\0", "�")
+    asked = plain(text)
     day = today or date.today()
     full = standalone or stand_alone(asked, [q for q, _ in history], corpus, day)
     language = detect_question(asked if len(asked.split()) > 2 else full, corpus)
@@ -329,7 +337,7 @@ _TYPOS = {"hwo": "how", "woh": "who", "whoo": "who", "wehn": "when", "wen": "whe
 
 def topic_terms(text: str, language: str) -> tuple[str, ...]:
     """Stems of the words that carry the topic: no question words, no stop words, no figures, each once, in order."""
-    skip = stop_stems(language) | {stem(w, language) for w in _QUESTION_WORDS}
+    skip = _no_topic(language)
     found = []
     for match in re.finditer(r"\w+(?:[’'.]\w+)*", text):
         word = match.group()
@@ -339,6 +347,11 @@ def topic_terms(text: str, language: str) -> tuple[str, ...]:
         if stemmed not in skip and word.lower() not in _QUESTION_WORDS:
             found.append(stemmed)
     return tuple(dict.fromkeys(found))
+
+
+@cache
+def _no_topic(language: str) -> frozenset[str]:
+    return stop_stems(language) | {stem(word, language) for word in _QUESTION_WORDS}
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -17,7 +17,9 @@ a few passages of one story, an optional LlamaIndex reranker.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -25,13 +27,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.archive import Archive
-from index.catalogue import Found, Language, Vector, days
+from index.catalogue import Catalogue, Found, Language, Vector, days
 from index.errors import SettingsError
 from index.nouns import Article, Filters, Passage
 from index.settings import RetrievalSettings
 from rag.bm25 import Sought, best_rows, bm25, seek
 from rag.nouns import Hit
-from rag.question import Question, understand
+from rag.question import Question, plain, understand
 
 if TYPE_CHECKING:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
@@ -42,6 +44,7 @@ _COVERAGE = (0.05, 0.6)  # how much missing words weigh, and the share of words 
 _WORDS_FLOOR = (
     1.0  # a passage with all of the question's words is lifted by the full weight, others by their share
 )
+_HEAD_START = 0.0005  # seconds, for the embedding to get to where it needs Python's lock no more
 _DATE_LIFT = 0.06
 _LATEST_LIFT = 0.08
 _SHRINK = 6.0  # the general mean weighs as much as this many passages
@@ -81,10 +84,11 @@ def search(
     Raises InputError, EmptyIndexError, EmbedderMismatchError, EmbeddingError.
     """
     settings = archive.settings.retrieval
-    languages = archive.languages
-    asked = understood(question, archive, today)
-    vector, words = look(asked, archive)
-    return rank(asked, vector, archive, languages, settings, filters=filters, limit=limit, words=words)
+    text = question.standalone if isinstance(question, Question) else plain(question)
+    reading, vector = look(
+        text, lambda: understood(question, archive, today), archive, settings, filters, limit
+    )
+    return rank(reading, vector, archive, settings, limit)
 
 
 def understood(question: str | Question, archive: Archive, today: date | None = None) -> Question:
@@ -93,33 +97,66 @@ def understood(question: str | Question, archive: Archive, today: date | None = 
     return understand(question, archive.sizes, today=today)
 
 
-def look(asked: Question, archive: Archive) -> tuple[Vector, dict[str, Sought]]:
-    """The question's vector and, looked up on another core meanwhile, its words in each language.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a search knows without the question's vector. By language: what the index holds of it, the question's words there
+    with the rows of passages that have the most of them, and, where filters are given, the passages they let through."""
+
+    asked: Question
+    languages: Mapping[str, Language]
+    sought: Mapping[str, Sought]
+    rows: Mapping[str, list[int]]
+    allowed: Mapping[str, Mapping[str, int]] | None
+
+
+def read(
+    asked: Question,
+    archive: Archive,
+    settings: RetrievalSettings,
+    filters: Filters | None = None,
+    limit: int | None = None,
+) -> Reading:
+    languages = archive.languages
+    allowed = archive.allowed(filters) if filters else None
+    count = _candidates(settings, limit) // 2
+    sought = {code: seek(asked, code, archive) for code in languages if allowed is None or allowed.get(code)}
+    rows = {
+        code: best_rows(s, count, None if allowed is None else allowed[code]) for code, s in sought.items()
+    }
+    return Reading(asked, languages, sought, rows, allowed)
+
+
+def look(
+    text: str,
+    understand: Callable[[], Question],
+    archive: Archive,
+    settings: RetrievalSettings,
+    filters: Filters | None = None,
+    limit: int | None = None,
+) -> tuple[Reading, Vector]:
+    """A question read and embedded, each on a core of its own. text: what of it is embedded; understand: reads it.
 
     Raises EmptyIndexError, EmbedderMismatchError, EmbeddingError.
     """
-    words = archive.meanwhile(lambda: {code: seek(asked, code, archive) for code in archive.languages})
-    return archive.encoder.embed_query(asked.standalone), words.result()
+
+    def understand_and_read() -> Reading:
+        time.sleep(_HEAD_START)
+        return read(understand(), archive, settings, filters, limit)
+
+    reading = archive.meanwhile(understand_and_read)
+    vector = archive.encoder.embed_query(text)
+    return reading.result(), vector
 
 
 def rank(
-    asked: Question,
-    vector: Vector,
-    archive: Archive,
-    languages: Mapping[str, Language],
-    settings: RetrievalSettings,
-    *,
-    filters: Filters | None = None,
-    limit: int | None = None,
-    words: Mapping[str, Sought] | None = None,
+    reading: Reading, vector: Vector, archive: Archive, settings: RetrievalSettings, limit: int | None = None
 ) -> list[Hit]:
-    """`search` for a question whose vector is known. vector: float32 [d], unit length; words: what `look` made of it."""
-    most = limit or settings.limit
-    sought = words or {code: seek(asked, code, archive) for code in languages}
-    pools = _pools(sought, vector, archive, max(settings.candidates, most), filters)
+    """`search` for a question that was read and embedded. vector: float32 [d], unit length."""
+    asked, most = reading.asked, limit or settings.limit
+    pools = _pools(reading, vector, archive, _candidates(settings, limit))
     match settings.mode:
         case "fair":
-            scale = fair_scale(languages, archive.generals)
+            scale = fair_scale(reading.languages, archive.generals)
             for pool in pools:
                 _judge(pool, asked, vector, scale, settings.lexical_weight)
         case "fusion":
@@ -130,18 +167,20 @@ def rank(
         case "words":
             for pool in pools:
                 pool.scores = np.where(pool.words > 0, pool.words, -np.inf)
-    places = sorted(
-        (
-            (float(score), i, n)
-            for n, pool in enumerate(pools)
-            for i, score in enumerate(pool.scores)
-            if score > -np.inf
-        ),
-        key=lambda place: (-place[0], pools[place[2]].found.ids[place[1]]),
-    )
-    # what a date or a copy of a story may still move
-    head = [_candidate(pools[n], i, score) for score, i, n in places[: max(4 * most, 40)]]
-    return _present(head, asked, archive, settings, most)
+    scored = [
+        (s, n, i) for n, pool in enumerate(pools) for i, s in enumerate(pool.scores.tolist()) if s > -np.inf
+    ]
+    scored.sort(key=lambda one: (-one[0], pools[one[1]].found.ids[one[2]]))
+    ranked: Iterator[_Candidate] = (_candidate(pools[n], i, score) for score, n, i in scored)
+    if settings.mode == "fair" and (asked.years or asked.latest or asked.moments):
+        head = [*itertools.islice(ranked, max(4 * most, 40))]  # a date moves none of the others to the top
+        _lift_by_date(head, asked, archive.catalogue.articles_of(c.id for c in head))
+        ranked = itertools.chain(sorted(head, key=lambda c: (-c.score, c.id)), ranked)
+    return _present(ranked, asked, archive, settings, most)
+
+
+def _candidates(settings: RetrievalSettings, limit: int | None) -> int:
+    return max(settings.candidates, limit or settings.limit)
 
 
 def _candidate(pool: _Pool, i: int, score: float) -> _Candidate:
@@ -207,19 +246,15 @@ def _unit(vectors: Vector) -> Vector:
     return result
 
 
-def _pools(
-    words: Mapping[str, Sought], vector: Vector, archive: Archive, count: int, filters: Filters | None
-) -> list[_Pool]:
+def _pools(reading: Reading, vector: Vector, archive: Archive, count: int) -> list[_Pool]:
     """Each language's candidates: the nearest by vector and those with the most of the question's words."""
-    allowed = archive.allowed(filters) if filters else None
     pools = []
-    for code, sought in words.items():
-        inside = None if allowed is None else allowed.get(code, {})
-        if inside is None or inside:
-            near = [i for i, _ in archive.nearest(code, vector, count, inside)]
-            found = archive.found(code, near, best_rows(sought, count // 2, inside))
-            dense = found.passages @ vector
-            pools.append(_Pool(found, dense, bm25(sought, found), sought.most, dense, dense))
+    for code, sought in reading.sought.items():
+        inside = None if reading.allowed is None else reading.allowed[code]
+        near = archive.nearest(code, vector, count, inside)
+        found = archive.found(code, [i for i, _ in near], reading.rows[code])
+        dense = found.passages @ vector
+        pools.append(_Pool(found, dense, bm25(sought, found), sought.most, dense, dense))
     return [pool for pool in pools if pool.found.ids]
 
 
@@ -258,25 +293,12 @@ def _fuse(pools: list[_Pool]) -> None:
 
 
 def _present(
-    head: list[_Candidate], asked: Question, archive: Archive, settings: RetrievalSettings, most: int
+    ranked: Iterator[_Candidate], asked: Question, archive: Archive, settings: RetrievalSettings, most: int
 ) -> list[Hit]:
     catalogue = archive.catalogue
-    articles: dict[str, Article] = {}
-    if settings.mode == "fair" and (asked.years or asked.latest or asked.moments):
-        articles = catalogue.articles_of(c.id for c in head)
-        _lift_by_date(head, asked, articles)
-        head.sort(key=lambda c: (-c.score, c.id))
     chosen: list[tuple[_Candidate, Passage, Article]] = []
     per_story: dict[str, int] = {}
-    passages: dict[str, Passage] = {}
-    for n, candidate in enumerate(head):
-        if n % (2 * most) == 0:  # seldom more than these are needed
-            some = [c.id for c in head[n : n + 2 * most]]
-            passages |= catalogue.passages(some)
-            articles |= catalogue.articles_of(some)
-        passage, article = passages.get(candidate.id), articles.get(candidate.id)
-        if passage is None or article is None:
-            continue  # removed by a run of `dossier index` since it was found
+    for candidate, passage, article in _read(ranked, catalogue, most + 2):
         if _repeats(passage, article, chosen):
             continue
         per_story[article.story] = per_story.get(article.story, 0) + 1
@@ -298,6 +320,16 @@ def _present(
     if settings.reranker:
         hits = _rerank(hits, asked, settings.reranker)
     return hits[:most]
+
+
+def _read(
+    ranked: Iterator[_Candidate], catalogue: Catalogue, at_once: int
+) -> Iterator[tuple[_Candidate, Passage, Article]]:
+    """Candidates with their passages and articles, as far as they are asked for; without those that a run of `dossier index`
+    removed since they were found."""
+    while some := [*itertools.islice(ranked, at_once)]:
+        passages = catalogue.passages(c.id for c in some)
+        yield from ((c, *passages[c.id]) for c in some if c.id in passages)
 
 
 def _repeats(passage: Passage, article: Article, chosen: list[tuple[_Candidate, Passage, Article]]) -> bool:

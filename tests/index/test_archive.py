@@ -86,7 +86,7 @@ def test_memory_chroma_and_catalogue_find_the_same(settings: Settings) -> None:
 
 def test_small_languages_are_held_first(settings: Settings) -> None:
     sizes = Archive(settings).sizes
-    small, large = sorted(sizes, key=lambda code: sizes[code])
+    small, _ = sorted(sizes, key=lambda code: sizes[code])
     archive = Archive(settings.model_copy(update={"vectors": VectorSettings(in_memory=sizes[small])}))
     shutil.rmtree(settings.data_dir / "chroma")
     assert archive.nearest(small, QUERY, 1)  # nobody missed Chroma

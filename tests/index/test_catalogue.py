@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -42,7 +43,8 @@ def write(catalogue: Catalogue, source: str, text: str, language: str = "en") ->
 def test_what_is_written_is_read(catalogue: Catalogue) -> None:
     item = write(catalogue, "a.txt", "Chile sells 🍒 cherries")
     assert catalogue.article("a") is not None and catalogue.article("b") is None
-    assert catalogue.passages([item.passages[0].id, "gone"]) == {item.passages[0].id: item.passages[0]}
+    ((passage, article),) = catalogue.passages([item.passages[0].id, "gone"]).values()
+    assert passage == item.passages[0] and article == replace(item.article, text="", story="a")
     assert catalogue.files("/f") == {"a.txt": ("hash of Chile sells 🍒 cherries", None)}
     vector, sentences = catalogue.passage_vectors([item.passages[0].id])[item.passages[0].id]
     assert vector.shape == (32,) and sentences.shape == (1, 32) and vector.dtype == np.float32

@@ -19,7 +19,7 @@ from index.nouns import Article, Filters
 from index.settings import RetrievalSettings
 from rag.llamaindex import LanguageFairRetriever
 from rag.nouns import Hit
-from rag.retrieve import rank, search, understood
+from rag.retrieve import rank, read, search, understood
 
 TODAY = date(2026, 3, 1)
 
@@ -167,7 +167,8 @@ def test_figures_match_however_they_are_written(archive: Archive, figure: str, s
 def test_the_other_modes_rank_too(archive: Archive, mode: Any) -> None:
     asked = understood("How much did the first phase of the port of Chancay cost?", archive)
     vector = archive.encoder.embed_query(asked.standalone)
-    hits = rank(asked, vector, archive, archive.languages, RetrievalSettings(mode=mode))
+    chosen = RetrievalSettings(mode=mode)
+    hits = rank(read(asked, archive, chosen), vector, archive, chosen)
     assert hits and "Chancay" in hits[0].passage.text
 
 
@@ -206,7 +207,7 @@ def test_a_reranker_is_plugged_in_by_setting(archive: Archive) -> None:
     asked = understood(question, archive)
     vector = archive.encoder.embed_query(question)
     settings = RetrievalSettings(reranker=f"{__name__}:ShortestFirst")
-    hits = rank(asked, vector, archive, archive.languages, settings, limit=3)
+    hits = rank(read(asked, archive, settings), vector, archive, settings, 3)
     assert ASKED.questions == [question]
     assert len(hits) == 3 and [h.score for h in hits] == [1.0, 0.5, pytest.approx(1 / 3)]
     assert [len(h.passage.text) for h in hits] == sorted(len(h.passage.text) for h in hits)
@@ -219,5 +220,6 @@ def test_a_reranker_is_plugged_in_by_setting(archive: Archive) -> None:
 def test_a_reranker_that_cannot_be_loaded_is_named(archive: Archive, name: str) -> None:
     asked = understood("How much did the port cost?", archive)
     vector = archive.encoder.embed_query(asked.standalone)
+    chosen = RetrievalSettings(reranker=name)
     with pytest.raises(SettingsError, match="reranker"):
-        rank(asked, vector, archive, archive.languages, RetrievalSettings(reranker=name))
+        rank(read(asked, archive, chosen), vector, archive, chosen)
