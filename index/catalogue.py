@@ -95,8 +95,8 @@ class Found:
     """Passages of one language as a search compares them: n of them, in the order of their rows.
 
     rows: int64 [n]; passages: float32 [n, d] and sentences: float16 [m, d], of unit length; cuts: int64 [n + 1], the places
-    between which each passage's sentences stand; terms: each one's terms of the word index, with blanks between and
-    around them; lengths: float32 [n], how many terms.
+    between which each passage's sentences stand; terms: each one's terms of the word index, a blank on
+    each side of every one; lengths: float32 [n], how many terms.
     """
 
     language: str
@@ -610,7 +610,7 @@ class Catalogue:
             passages,
             sentences.reshape(-1, max(passages.shape[1], 1)),
             np.cumsum([0, *(len(row[3]) // len(row[2]) for row in found)]),
-            [f" {row[4]} " for row in found],
+            [f" {row[4].replace(' ', '  ')} " for row in found],
             np.array([row[4].count(" ") + 1 for row in found], np.float32),
         )
 

@@ -6,6 +6,7 @@ large index costs more than all the rest of a search; so rare terms choose the c
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,18 +18,23 @@ from index.catalogue import Found, Rows, Vector
 from index.words import COMPOUNDING, SHARED, stem, stop_stems, terms
 from rag.question import Question
 
-_MOST_READ = 2000  # rows, for the terms after the rarest
+_MOST_READ = 3000  # rows, for the terms after the rarest
 _K1, _B = 1.2, 0.75  # as in FTS5
+_SENTENCE = 200  # characters of terms, some 25 of them
+_FOLLOWS = 3  # terms
+_TOGETHER = 2 / 3  # of nearness, the rest is words that follow each other
 
 
 @dataclass(frozen=True, slots=True)
 class Sought:
     """The question's terms that can stand in a language's passages. idf: rarest first, term -> inverse document frequency;
-    a term that ends in * is any that begins so. rows: of the passages that hold it, for the rarer ones."""
+    a term that ends in * is any that begins so. rows: of the passages that hold it, for the rarer ones. order: of the
+    question's own words, where it is asked in the language."""
 
     language: str
     idf: Mapping[str, float]
     rows: Mapping[str, Rows]
+    order: tuple[str, ...]
 
     @property
     def most(self) -> float:
@@ -52,19 +58,19 @@ def seek(asked: Question, language: str, archive: Archive) -> Sought:
     idf: dict[str, float] = {}
     rows: dict[str, Rows] = {}
     read = 0
+    # long words of compounding languages are also found as the beginning of longer ones
+    written = {t: f"{t}*" if t in own and language in COMPOUNDING and len(t) >= 9 else t for t in frequency}
     for term, n in sorted(frequency.items(), key=lambda one: one[1]):
         if not n and term not in own:
             continue
-        # long words of compounding languages are also found as the beginning of longer ones
-        beginning = term in own and language in COMPOUNDING and len(term) >= 9
-        key = f"{term}*" if beginning else term
+        key = written[term]
         # floored as in FTS5: a word in more than half of all passages says nothing
         idf[key] = max(math.log((total - n + 0.5) / (n + 0.5)), 1e-6)
         if not read or read + n <= _MOST_READ:
             read += n
-            found = archive.rows_with(term, language if term in own else None, beginning=beginning)
+            found = archive.rows_with(term, language if term in own else None, beginning=key.endswith("*"))
             rows[key] = found.get(language, np.zeros(0, np.int64))
-    return Sought(language, idf, rows)
+    return Sought(language, idf, rows, tuple(written[t] for t in own))
 
 
 def best_rows(sought: Sought, count: int, inside: Mapping[str, int] | None = None) -> list[int]:
@@ -93,6 +99,34 @@ def bm25(sought: Sought, found: Found) -> Vector:
             often = np.array([found.terms[i].count(written) for i in places], np.float32)
             scores[places] += idf * often * (_K1 + 1) / (often + norm[places])
     return scores
+
+
+def nearness(sought: Sought, terms: str) -> float:
+    """How much of the question stands together in a passage, 0 to 1: its terms within the best stretch of a sentence's length,
+    and its words that follow each other there as here (sequential dependence, Metzler and Croft 2005), by their
+    inverse document frequency. terms: a passage's, as in `Found`."""
+    places: dict[str, list[int]] = {}
+    for term in sought.idf:
+        written = f" {term[:-1]}" if term.endswith("*") else f" {term} "
+        place = terms.find(written)
+        while place >= 0:
+            places.setdefault(term, []).append(place)
+            place = terms.find(written, place + 1)
+    met = sorted((place, term) for term, some in places.items() for place in some)
+    together = 0.0
+    for first, (start, _) in enumerate(met):
+        within = {term for place, term in met[first:] if place - start < _SENTENCE}
+        together = max(together, sum(sought.idf[term] for term in within))
+    following = sum(
+        min(sought.idf[one], sought.idf[other])
+        for one, other in itertools.pairwise(sought.order)
+        if any(
+            0 < terms.count("  ", p, q + 1) <= _FOLLOWS
+            for p in places.get(one, ())
+            for q in places.get(other, ())
+        )
+    )
+    return (_TOGETHER * together + (1 - _TOGETHER) * following) / max(sought.most, 1e-9)
 
 
 def _places(rows: Rows, known: Rows) -> Rows:

@@ -31,7 +31,7 @@ from index.catalogue import Catalogue, Found, Language, Vector, days
 from index.errors import SettingsError
 from index.nouns import Article, Filters, Passage
 from index.settings import RetrievalSettings
-from rag.bm25 import Sought, best_rows, bm25, seek
+from rag.bm25 import Sought, best_rows, bm25, nearness, seek
 from rag.nouns import Hit
 from rag.question import Question, plain, understand
 
@@ -39,12 +39,14 @@ if TYPE_CHECKING:
     from llama_index.core.postprocessor.types import BaseNodePostprocessor
     from llama_index.core.schema import TextNode
 
-_SENTENCE_SHARE = 0.5  # of the dense score; the rest is the whole passage's
+_SENTENCE_SHARE = 0.55  # of the dense score; the rest is the whole passage's
 _COVERAGE = (0.05, 0.6)  # how much missing words weigh, and the share of words that is neither good nor bad
 _WORDS_FLOOR = (
     1.0  # a passage with all of the question's words is lifted by the full weight, others by their share
 )
 _HEAD_START = 0.0005  # seconds, for the embedding to get to where it needs Python's lock no more
+_NEARNESS = 1.0  # weight of the words standing together, in terms of the lexical one
+_LOOKED_AT = 10  # passages of the question's language, best first, for that
 _DATE_LIFT = 0.06
 _LATEST_LIFT = 0.08
 _SHRINK = 6.0  # the general mean weighs as much as this many passages
@@ -60,13 +62,12 @@ class _Candidate:
 
 @dataclass(slots=True)
 class _Pool:
-    """One language's candidates and what each stage makes of them, float [n] each. most_words: the BM25 of a passage that
-    has every term of the question once."""
+    """One language's candidates and what each stage makes of them, float [n] each."""
 
     found: Found
+    sought: Sought
     dense: Vector
     words: Vector
-    most_words: float
     fair: Vector
     scores: Vector
 
@@ -180,7 +181,7 @@ def rank(
 
 
 def _candidates(settings: RetrievalSettings, limit: int | None) -> int:
-    return max(settings.candidates, limit or settings.limit)
+    return max(settings.candidates, 2 * (limit or settings.limit))
 
 
 def _candidate(pool: _Pool, i: int, score: float) -> _Candidate:
@@ -254,7 +255,7 @@ def _pools(reading: Reading, vector: Vector, archive: Archive, count: int) -> li
         near = archive.nearest(code, vector, count, inside)
         found = archive.found(code, [i for i, _ in near], reading.rows[code])
         dense = found.passages @ vector
-        pools.append(_Pool(found, dense, bm25(sought, found), sought.most, dense, dense))
+        pools.append(_Pool(found, sought, dense, bm25(sought, found), dense, dense))
     return [pool for pool in pools if pool.found.ids]
 
 
@@ -266,12 +267,15 @@ def _judge(pool: _Pool, asked: Question, vector: Vector, scale: Scale, lexical_w
     if len(cut := np.flatnonzero(np.diff(found.cuts))):
         best_sentence[cut] = np.maximum.reduceat(sentences, found.cuts[cut])
     pool.fair = (1 - _SENTENCE_SHARE) * dense + _SENTENCE_SHARE * best_sentence
-    share = words / max(words.max(), _WORDS_FLOOR * pool.most_words, 1e-9)
+    share = words / max(words.max(), _WORDS_FLOOR * pool.sought.most, 1e-9)
     lifted = pool.fair + lexical_weight * share
+    if found.language == asked.language:
+        for i in np.argsort(-lifted)[:_LOOKED_AT]:
+            lifted[i] += _NEARNESS * lexical_weight * nearness(pool.sought, found.terms[i])
     pool.scores = lifted - lifted.max() + pool.fair.max()
-    if found.language == asked.language and pool.most_words:
+    if found.language == asked.language and pool.sought.most:
         weight, fair_share = _COVERAGE
-        best = words[int(lifted.argmax())] / pool.most_words
+        best = words[int(lifted.argmax())] / pool.sought.most
         pool.scores += weight * (min(best, 1.0) - fair_share)
 
 

@@ -130,8 +130,8 @@ def test_no_story_takes_all_places(archive: Archive) -> None:
 
 
 def test_a_year_asked_for_lifts_what_speaks_of_it_and_hides_nothing(archive: Archive) -> None:
-    plain = found("trade between China and Latin America", archive, limit=30)
-    dated = found("trade between China and Latin America in 2021", archive, limit=30)
+    plain = found("trade between China and Latin America", archive, limit=60)
+    dated = found("trade between China and Latin America in 2021", archive, limit=60)
     lifted = [h for h, _ in dated if h.origin.get("date")]
     assert lifted and all("2021" in h.passage.text or "date" in h.origin for h in lifted)
     assert "2021" in dated[0][0].passage.text
