@@ -5,8 +5,9 @@ So each language's passages are judged on that language's own scale:
 
 1. dense: a passage and its best sentence, each with their language's mean vector taken away and made unit length again,
    against the question with the mean of all languages' means taken away (Xing et al. 2015; Libovický et al. 2020);
-2. words: BM25 within the language lifts a passage among its own language's, while the language's best stays where it
-   was, so that the word index cannot push a language up or down;
+2. words: BM25 within the language, and for the best passages how much of the question stands together in them, lift a
+   passage among its own language's, while the language's best stays where it was, so that words cannot push a language
+   up or down;
 3. evidence of absence: when the question's own language's best passage has few of the question's words, that language
    is less likely to hold the answer (`_COVERAGE`); other languages' passages are not expected to have its words.
 
