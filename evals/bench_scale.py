@@ -121,7 +121,9 @@ def measure(settings: Settings, queries: int) -> dict[str, dict[str, float]]:
         _SEARCH: lambda n: search(questions[n], archive),
         "of which nearest by vector, one language": lambda n: archive.nearest("en", vectors[n], 50),
         "of which best by words, one language": lambda n: best_rows(seek(asked[n], "en", archive), 50),
-        "a whole search, filtered to a tenth of a language": lambda n: search(questions[n], archive, filters=filters),
+        "a whole search, filtered to a tenth of a language": lambda n: search(
+            questions[n], archive, filters=filters
+        ),
     }
     with tempfile.TemporaryDirectory(prefix="dossier-bench-", ignore_cleanup_errors=True) as place:
         if sum(archive.sizes.values()) <= _COMPARED:
