@@ -86,7 +86,9 @@ class Archive:
         languages = sorted(self.languages)
         with self._lock:
             if any(language not in self._generals for language in languages):
-                self._generals = stored_means(languages, self.encoder, self.settings.data_dir)
+                made = stored_means(languages, self.encoder, self.settings.data_dir)
+                # a search under way may still need those of a language that is gone
+                self._generals = self._generals | made
                 # a language that CLDR does not have is taken for the average one
                 for language in languages:
                     self._generals.setdefault(language, np.mean([*self._generals.values()], axis=0))
