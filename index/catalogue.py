@@ -499,11 +499,11 @@ class Catalogue:
         return {row[0]: Article(*row[1:]) for row in rows}
 
     def copies(self, stories: Iterable[str]) -> dict[str, list[Article]]:
-        """Story -> its articles, without text, by folder and source."""
-        by_story: dict[str, list[Article]] = {}
-        for row in self._many(f"SELECT {_HEADER} FROM articles WHERE story IN", stories):
+        """Story -> its articles, without text, by folder and source; none of a story that is gone."""
+        by_story: dict[str, list[Article]] = {story: [] for story in stories}
+        for row in self._many(f"SELECT {_HEADER} FROM articles WHERE story IN", by_story):
             article = Article(*row)
-            by_story.setdefault(article.story, []).append(article)
+            by_story[article.story].append(article)
         return {story: sorted(some, key=lambda a: (a.folder, a.source)) for story, some in by_story.items()}
 
     def signatures(self, *, grouped: bool | None = None) -> dict[str, bytes]:
