@@ -107,9 +107,9 @@ class Archive:
         """(passage id, cosine) of one language's nearest passages, or of the nearest `among` some of them; from the
         catalogue itself while Chroma fails."""
         catalogue, vectors = self._open()
-        there = self.sizes.get(language, 0)
         if held := self._held(language):
             return _nearest(held, query, limit, among)
+        there = self.sizes.get(language, 0)
         if among is not None and len(among) < there:
             # Chroma cannot filter by what it does not hold: it is searched the deeper the fewer are sought
             deep = 2 * limit * there // max(len(among), 1)

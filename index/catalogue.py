@@ -74,6 +74,7 @@ _ARTICLE = (
     " body"
 )
 _HEADER = _ARTICLE.replace("text", "''", 1)
+_JOINED_HEADER = ", ".join(name if name == "''" else f"a.{name}" for name in _HEADER.split(", "))
 _MANY = 5000  # values or rows handled at once
 _MANY_PARTS = 8  # of the word index
 
@@ -491,9 +492,8 @@ class Catalogue:
 
     def articles_of(self, passages: Iterable[str]) -> dict[str, Article]:
         """Passage id -> its article, without the text."""
-        columns = ", ".join("''" if name == "text" else f"a.{name}" for name in _ARTICLE.split(", "))
         rows = self._many(
-            f"SELECT p.id, {columns} FROM passages p JOIN articles a ON a.rowid = p.article WHERE p.id IN",
+            f"SELECT p.id, {_JOINED_HEADER} FROM passages p JOIN articles a ON a.rowid = p.article WHERE p.id IN",
             passages,
         )
         return {row[0]: Article(*row[1:]) for row in rows}
@@ -524,10 +524,9 @@ class Catalogue:
 
     def passages(self, ids: Iterable[str]) -> dict[str, tuple[Passage, Article]]:
         """Passages by id, each with its article without the text; those that are no longer there are left out."""
-        columns = ", ".join("''" if name == "text" else f"a.{name}" for name in _ARTICLE.split(", "))
         rows = self._many(
             'SELECT p.id, p.start, p."end", substr(a.text, p.start + 1, p."end" - p.start), p.language, p.sentences,'
-            f" {columns} FROM passages p JOIN articles a ON a.rowid = p.article WHERE p.id IN",
+            f" {_JOINED_HEADER} FROM passages p JOIN articles a ON a.rowid = p.article WHERE p.id IN",
             ids,
         )
         found = {}

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,16 +45,11 @@ class Sought:
 
 def seek(asked: Question, language: str, archive: Archive) -> Sought:
     """Look a question's terms up for one language: its own words where it is the question's, and what languages share."""
-    skipped = stop_stems(asked.language)
-    shared = [
-        t
-        for t in terms(asked.standalone, asked.language)
-        if t.startswith(SHARED) and not (t[:2] == "x_" and stem(t[2:], asked.language) in skipped)
-    ]
+    shared = _shared(asked.standalone, asked.language)
     own = [f"{language}_{stem_}" for stem_ in asked.terms] if language == asked.language else []
     # a question typed without capitals still has names: its words are tried as names in the other languages
     tried = [f"x_{t}" for t in asked.terms] if language != asked.language else []
-    frequency = archive.frequencies(dict.fromkeys(own + shared + tried))
+    frequency = archive.frequencies(dict.fromkeys([*own, *shared, *tried]))
     total = sum(archive.sizes.values())
     idf: dict[str, float] = {}
     rows: dict[str, Rows] = {}
@@ -71,6 +67,17 @@ def seek(asked: Question, language: str, archive: Archive) -> Sought:
             found = archive.rows_with(term, language if term in own else None, beginning=key.endswith("*"))
             rows[key] = found.get(language, np.zeros(0, np.int64))
     return Sought(language, idf, rows, tuple(written[t] for t in own))
+
+
+@lru_cache(maxsize=1000)
+def _shared(text: str, language: str) -> tuple[str, ...]:
+    """The terms of a question that any language's passages can hold. Every language asks for them."""
+    skipped = stop_stems(language)
+    return tuple(
+        t
+        for t in terms(text, language)
+        if t.startswith(SHARED) and not (t[:2] == "x_" and stem(t[2:], language) in skipped)
+    )
 
 
 def best_rows(sought: Sought, count: int, inside: Mapping[str, int] | None = None) -> list[int]:
@@ -95,8 +102,8 @@ def bm25(sought: Sought, found: Found) -> Vector:
         known = sought.rows.get(term)
         places = np.arange(len(scores)) if known is None else _places(found.rows, known)
         if len(places):
-            written = f" {term[:-1]}" if term.endswith("*") else f" {term} "
-            often = np.array([found.terms[i].count(written) for i in places], np.float32)
+            held = _held(term)
+            often = np.array([found.terms[i].count(held) for i in places], np.float32)
             scores[places] += idf * often * (_K1 + 1) / (often + norm[places])
     return scores
 
@@ -107,11 +114,11 @@ def nearness(sought: Sought, terms: str) -> float:
     inverse document frequency. terms: a passage's, as in `Found`."""
     places: dict[str, list[int]] = {}
     for term in sought.idf:
-        written = f" {term[:-1]}" if term.endswith("*") else f" {term} "
-        place = terms.find(written)
+        held = _held(term)
+        place = terms.find(held)
         while place >= 0:
             places.setdefault(term, []).append(place)
-            place = terms.find(written, place + 1)
+            place = terms.find(held, place + 1)
     met = sorted((place, term) for term, some in places.items() for place in some)
     together = 0.0
     for first, (start, _) in enumerate(met):
@@ -127,6 +134,11 @@ def nearness(sought: Sought, terms: str) -> float:
         )
     )
     return (_TOGETHER * together + (1 - _TOGETHER) * following) / max(sought.most, 1e-9)
+
+
+def _held(term: str) -> str:
+    """How a term stands in `Found.terms`; one that ends in * is the beginning of others."""
+    return f" {term[:-1]}" if term.endswith("*") else f" {term} "
 
 
 def _places(rows: Rows, known: Rows) -> Rows:

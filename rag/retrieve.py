@@ -159,8 +159,9 @@ def rank(
     match settings.mode:
         case "fair":
             scale = fair_scale(reading.languages, archive.generals)
+            question = scale.question(vector)
             for pool in pools:
-                _judge(pool, asked, vector, scale, settings.lexical_weight)
+                _judge(pool, asked, question, scale, settings.lexical_weight)
         case "fusion":
             _fuse(pools)
         case "dense":
@@ -260,10 +261,10 @@ def _pools(reading: Reading, vector: Vector, archive: Archive, count: int) -> li
     return [pool for pool in pools if pool.found.ids]
 
 
-def _judge(pool: _Pool, asked: Question, vector: Vector, scale: Scale, lexical_weight: float) -> None:
-    """Score one language's candidates on their own scale (see the module's account)."""
+def _judge(pool: _Pool, asked: Question, question: Vector, scale: Scale, lexical_weight: float) -> None:
+    """Score one language's candidates on their own scale (see the module's account). question: as `scale` has it."""
     found, words = pool.found, pool.words
-    dense, sentences = scale.likeness(found, scale.question(vector))
+    dense, sentences = scale.likeness(found, question)
     best_sentence = dense.copy()
     if len(cut := np.flatnonzero(np.diff(found.cuts))):
         best_sentence[cut] = np.maximum.reduceat(sentences, found.cuts[cut])
@@ -318,7 +319,7 @@ def _present(
             passage,
             candidate.score,
             candidate.origin | {"score": round(candidate.score, 4)},
-            tuple(copy.source for copy in copies.get(article.story, ()) if copy.id != article.id),
+            tuple(copy.source for copy in copies[article.story] if copy.id != article.id),
         )
         for candidate, passage, article in chosen
     ]
