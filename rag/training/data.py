@@ -47,7 +47,7 @@ class Store:
     """Texts as token ids, each kept once. Examples name them by number."""
 
     def __init__(self) -> None:
-        self._tokenize = tokenizer()
+        self._tokenize = tokenizer(Settings().data_dir)
         self._numbers: dict[str, int] = {}
         self.ids: list[Any] = []
 

@@ -2,8 +2,8 @@
 checkpoint; `--cooldown` brings the learning rate down to zero from there, into weights that can be shipped, without
 touching the checkpoint, so that training can go on afterwards.
 
-    python -m rag.training.train --data FILE --run FOLDER [--tokens N]
-    python -m rag.training.train --data FILE --run FOLDER --cooldown N
+    python -m rag.training.train --data FILE ... --run FOLDER [--tokens N]
+    python -m rag.training.train --data FILE ... --run FOLDER --cooldown N
 
 Answers: cross-entropy of first and last word ("no answer" at the first token) for each passage, and, among the
 passages read for one question, that of which answers (after Clark and Gardner 2018). Claims: cross-entropy of the
@@ -210,9 +210,28 @@ def _which(logits: Tensor, groups: list[list[dict[str, Any]]], told: dict[str, f
     return loss * len(losses) / len(groups)
 
 
+def loaded(paths: list[Path]) -> dict[str, Any]:
+    """What `rag/training/data.py` wrote, of several runs."""
+    data: dict[str, Any] = {"ids": [], "reading": [], "claims": []}
+    for path in paths:
+        with path.open("rb") as file:
+            part = pickle.load(file)
+        by = len(data["ids"])
+        data["ids"] += part["ids"]
+        for question in part["reading"]:
+            moved = {
+                side: [(head + by, text + by, spans) for head, text, spans in question[side]]
+                for side in ("positive", "negative")
+            }
+            data["reading"].append(question | moved | {"question": question["question"] + by})
+        for claim in part["claims"]:
+            data["claims"].append(claim | {name: claim[name] + by for name in ("claim", "header", "evidence")})
+    return data
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, nargs="+")
     parser.add_argument("--run", type=Path, required=True, help="where checkpoints and the log are")
     parser.add_argument("--tokens", type=int, default=1 << 40, help="stop after so many in all")
     parser.add_argument("--cooldown", type=int, default=0, help="tokens from here to a learning rate of zero")
@@ -221,8 +240,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(SEED)
     torch.set_flush_denormal(True)
-    with given.data.open("rb") as file:
-        data = pickle.load(file)
+    data = loaded(given.data)
     model = ReaderModel(read_weights(builtin_weights()), LOWER)
     heads = [*model.span.parameters(), *model.verdict.parameters()]
     body = [p for layer in model.upper for p in layer.parameters()] + [model.marks]
