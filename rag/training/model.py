@@ -18,17 +18,35 @@ VERDICTS = ("supported", "contradicted", "neutral")
 MARKS = ("question", "claim", "passage")
 
 
+CHUNK = 6  # texts that attention takes at once: alike in length, so that little of it is padding
+
+
 class Batch:
-    """Texts of unequal length, as ids or as states. ids: int64 [tokens]; place: position in its text; slot: place in the padded [n, longest]."""
+    """Texts of unequal length, as ids or as states. ids: int64 [tokens]; place: position in its text; slot: place in the
+    padded [n, longest]; first: where each text begins; chunks: texts alike in length, for attention."""
 
     def __init__(self, lengths: np.ndarray, ids: Tensor | None = None) -> None:
         self.count, self.longest, self.ids = len(lengths), int(lengths.max()), ids
+        first = np.cumsum(lengths) - lengths
         place = np.concatenate([np.arange(n) for n in lengths])
         self.place = torch.from_numpy(place)
         self.slot = torch.from_numpy(np.repeat(np.arange(self.count), lengths) * self.longest + place)
-        mask = np.arange(self.longest)[None] < lengths[:, None]
-        self.mask = torch.from_numpy(mask)[:, None, None, :]
-        self.first = torch.from_numpy(np.cumsum(lengths) - lengths)
+        self.first = torch.from_numpy(first)
+        order = np.argsort(-lengths, kind="stable")
+        groups = [order[i : i + CHUNK] for i in range(0, len(order), CHUNK)]
+        self.chunks = [_Chunk(first[rows], lengths[rows]) for rows in groups]
+        self.back = torch.from_numpy(np.argsort(np.concatenate([c.tokens.numpy() for c in self.chunks])))
+
+
+class _Chunk:
+    """tokens: where its tokens are in the batch; slot: in the padded [n, longest]; mask: bool [n, 1, 1, longest]."""
+
+    def __init__(self, first: np.ndarray, lengths: np.ndarray) -> None:
+        self.count, self.longest = len(lengths), int(lengths.max())
+        within = np.concatenate([np.arange(n) for n in lengths])
+        self.tokens = torch.from_numpy(np.repeat(first, lengths) + within)
+        self.slot = torch.from_numpy(np.repeat(np.arange(self.count), lengths) * self.longest + within)
+        self.mask = torch.from_numpy(np.arange(self.longest)[None] < lengths[:, None])[:, None, None, :]
 
 
 class Layer(nn.Module):
@@ -40,12 +58,15 @@ class Layer(nn.Module):
         self.aln, self.oln = nn.LayerNorm(hidden, epsilon), nn.LayerNorm(hidden, epsilon)
 
     def forward(self, x: Tensor, batch: Batch) -> Tensor:
-        hidden = x.shape[1]
-        padded = x.new_zeros(batch.count * batch.longest, 3 * hidden).index_copy(0, batch.slot, self.qkv(x))
-        q, k, v = padded.view(batch.count, batch.longest, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=batch.mask)
-        seen = seen.transpose(1, 2).reshape(batch.count * batch.longest, hidden)[batch.slot]
-        x = self.aln(x + self.ao(seen))
+        hidden, both = x.shape[1], self.qkv(x)
+        seen = []
+        for chunk in batch.chunks:
+            padded = x.new_zeros(chunk.count * chunk.longest, 3 * hidden)
+            padded = padded.index_copy(0, chunk.slot, both[chunk.tokens])
+            q, k, v = padded.view(chunk.count, chunk.longest, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+            found = F.scaled_dot_product_attention(q, k, v, attn_mask=chunk.mask)
+            seen.append(found.transpose(1, 2).reshape(-1, hidden)[chunk.slot])
+        x = self.aln(x + self.ao(torch.cat(seen)[batch.back]))
         return self.oln(x + self.fo(F.gelu(self.fi(x))))
 
 
