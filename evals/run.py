@@ -294,7 +294,7 @@ def _supported(text: str, passages: Sequence[tuple[str, str | None]], archive: A
 
 def provenance(archive: Archive) -> dict[str, Any]:
     """All that the numbers depend on: settings (without secrets), prompts, weights, index, versions."""
-    from rag.write import model_name
+    from rag.chat import chat_model
 
     settings = archive.settings
     told = settings.model_dump(mode="json", exclude=_UNTOLD)
@@ -308,7 +308,7 @@ def provenance(archive: Archive) -> dict[str, Any]:
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
-        "mode": "write" if model_name(settings.llm) else "quote",
+        "mode": "write" if chat_model(settings.llm) else "quote",
         "settings": told,
         "embedder": archive.catalogue.get("embedder"),
         "judge": settings.eval.judge_model,

@@ -317,6 +317,7 @@ def verify(run: Run, /, file: Iterable[str], as_json: bool, **given: Any) -> Non
 def serve(run: Run, host: str | None, port: int | None) -> None:
     """Serve page and endpoint on one port. Indexes first where nothing is indexed yet."""
     settings = run.settings
+    from index.settings import where_text_goes
     from ui.listen import listen
 
     sock = listen(host or settings.server.host, settings.server.port if port is None else port)
@@ -324,7 +325,11 @@ def serve(run: Run, host: str | None, port: int | None) -> None:
         _index_first(settings)
         from ui.server import serve as serving
 
-        serving(settings, sock, lambda address: click.echo(f"Dossier is at {address}"))
+        def ready(address: str) -> None:
+            click.echo(f"Dossier is at {address}")
+            click.echo(where_text_goes(settings))
+
+        serving(settings, sock, ready)
 
 
 def _index_first(settings: Settings) -> None:
@@ -384,7 +389,7 @@ def _status_text(found: dict[str, Any]) -> str:
         ]
     else:
         lines.append("Nothing is indexed yet. Run `dossier index FOLDER`.")
-    lines.append(f"Answers: {found['answers']}")
+    lines += [f"Answers: {found['answers']}", f"Text: {found['text_goes']}"]
     if found["unread"]:
         lines.append(f"{len(found['unread'])} files with problems:")
         lines += [f"  {item['source']}: {item['reason']}" for item in found["unread"]]

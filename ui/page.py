@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from index.catalogue import days
 from index.errors import DossierError, InputError
 from index.nouns import Filters
+from index.settings import where_text_goes
 from index.sync import SAMPLES
 from rag.answer import Piece
 from rag.nouns import Answer
@@ -112,16 +113,17 @@ def _blocks(desk: Desk) -> Any:
         reader = gr.HTML(elem_id="reader", js_on_load=script, apply_default_css=False)
 
         def opened() -> list[Any]:
+            goes = where_text_goes(desk.settings)
             try:
                 held = desk.holdings()
             except DossierError as error:
-                return [render.masthead(0, [], None), render.problem(str(error)), *[gr.skip()] * 3]
+                return [render.masthead(0, [], None, goes), render.problem(str(error)), *[gr.skip()] * 3]
             if not held.articles:
-                return [render.masthead(0, [], None), render.problem(_EMPTY), *[gr.skip()] * 3]
+                return [render.masthead(0, [], None, goes), render.problem(_EMPTY), *[gr.skip()] * 3]
             examples = _EXAMPLES if held.folders == [str(SAMPLES)] else held.titles
             named = [(render.language_name(code), code) for code in held.languages]
             return [
-                render.masthead(held.articles, held.languages, held.years),
+                render.masthead(held.articles, held.languages, held.years, goes),
                 render.conversation([], examples),
                 gr.Dropdown(choices=[("Any", _ANY), *named], value=_ANY),
                 gr.Dropdown(choices=[("Any", _ANY), *((p, p) for p in held.publishers)], value=_ANY),

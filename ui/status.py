@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from index.catalogue import Catalogue, current
-from index.settings import Settings
+from index.settings import Settings, where_text_goes
 
 
 def describe(settings: Settings, *, check: bool, repair: bool, settings_too: bool) -> dict[str, Any]:
     """With `check`, `problems` lists what is wrong; with `repair`, what is still wrong after mending."""
     found: dict[str, Any] = {"data_dir": str(settings.data_dir.absolute()), "indexed": False, "unread": []}
-    found["answers"] = f"written by {settings.llm.model}" if settings.llm.model else "quoted"
+    found["answers"] = _answers(settings)
+    found["text_goes"] = where_text_goes(settings)
     if path := current(settings.data_dir):
         catalogue = Catalogue(path)
         try:
@@ -35,6 +36,12 @@ def describe(settings: Settings, *, check: bool, repair: bool, settings_too: boo
     if settings_too:
         found["settings"] = dict(_flat(settings.model_dump(mode="json")))
     return found
+
+
+def _answers(settings: Settings) -> str:
+    llm = settings.llm
+    writer = llm.client or llm.model or ("the model of your server" if llm.base_url else None)
+    return f"written by {writer}, else quoted" if writer else "quoted"
 
 
 def _check(catalogue: Catalogue, settings: Settings, repair: bool) -> dict[str, list[str]]:
