@@ -386,7 +386,7 @@ def _bring_in_step(run: _Run, folders: list[Path], missing: list[Path]) -> None:
         catalogue.add_folder(str(folder))
         plans.append(_compare(catalogue, folder, run.settings))
     idle = catalogue.settled() and not any(plan.todo or plan.removed for plan in plans)
-    if idle and run.vectors.seem_there(catalogue.languages()):
+    if idle and run.vectors.seem_there():
         return
     run.progress.start(sum(len(plan.todo) for plan in plans))
     try:

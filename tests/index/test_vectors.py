@@ -95,8 +95,8 @@ def test_damage_that_only_shows_in_use_is_repaired(settings: Settings) -> None:
     catalogue, vectors = open_both(settings)
     before = contents(settings)
     (some,) = {p for p in catalogue.ids_in("en") if p.startswith(sorted(catalogue.ids_in("en"))[0])}
-    vectors._collection("en").delete(ids=[some])
-    vectors._collection("es").add(ids=["ghost"], embeddings=[QUERY.tolist()])
+    vectors.index.remove("en", [some])
+    vectors.index.put("es", ["ghost"], [QUERY])
     problems = health.check(catalogue, vectors)
     assert len(problems) == 2 and "lacks 1" in problems[0] and "1 passages in es that are gone" in problems[1]
     archive = Archive(settings)
