@@ -75,7 +75,7 @@ eval-mutants: install ## break things on purpose and check that the gate notices
 	@$(PY) -m evals.mutants $(ARGS)
 
 figures: install ## measure the figures of README.md and write them there
-	@$(PY) -m evals.figures $(ARGS)
+	@$(PY) -m evals.readme $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"

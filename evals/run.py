@@ -77,8 +77,8 @@ class Run:
 
 def own_index(settings: Settings, folder: Path, progress: Progress | None = None) -> Archive:
     """`folder` indexed in a place of its own below the data directory, opened for reading. The user's index
-    is not touched. Raises what `index.sync.index` raises."""
-    from index.sync import index
+    is not touched. Raises what `index.sync.update` raises."""
+    from index.sync import update
 
     told = json.dumps(
         [str(folder.resolve()), settings.index.passage_tokens, fingerprint_of(settings.embedding)]
@@ -86,12 +86,12 @@ def own_index(settings: Settings, folder: Path, progress: Progress | None = None
     place = settings.data_dir / "eval" / hashlib.sha256(told.encode()).hexdigest()[:12]
     own = settings.model_copy(update={"data_dir": place})
     try:
-        index(own, [folder], progress=progress, wait=600)
+        update(own, [folder], progress=progress, wait=600)
     except (EmptyIndexError, LockedError):
         raise
     except IndexError_ as error:  # damaged, or written by another version: nobody's but ours, so made anew
         log.warning("%s It is made anew.", error.message)
-        index(own, [folder], progress=progress, wait=600, rebuild=True)
+        update(own, [folder], progress=progress, wait=600, rebuild=True)
     return Archive(own)
 
 

@@ -19,7 +19,7 @@ from index.errors import EmbeddingError
 from index.settings import EmbeddingSettings
 
 Spans = Sequence[tuple[int, int]]
-Progress = Callable[[int], object]
+Tick = Callable[[int], object]
 
 APART_BATCH = 64  # texts embedded at once where passages and sentences go apart
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -54,7 +54,7 @@ class Encoder(Protocol):
         self,
         texts: Sequence[str],
         spans: Sequence[Spans],
-        progress: Progress | None = None,
+        progress: Tick | None = None,
         *,
         late: bool = False,
     ) -> list[Embedded]:
@@ -138,7 +138,7 @@ def embed_apart(
     embed: Callable[[list[str]], tuple[np.ndarray, Sequence[int]]],
     texts: Sequence[str],
     spans: Sequence[Spans],
-    progress: Progress | None,
+    progress: Tick | None,
 ) -> list[Embedded]:
     """Passages and each of their sentences as texts of their own. embed: texts -> vectors, tokens of each."""
     made = []
@@ -178,7 +178,7 @@ class ServerEncoder:
         self,
         texts: Sequence[str],
         spans: Sequence[Spans],
-        progress: Progress | None = None,
+        progress: Tick | None = None,
         *,
         late: bool = False,
     ) -> list[Embedded]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from index.nouns import Article
 from rag.nouns import Answer, Citation, Statement, Support
-from ui import plain
+from ui import text as plain
 
 _SHOWN = 30_000  # characters of a long article shown on each side of the quote
 _LANGUAGES = {

@@ -38,7 +38,7 @@ from ui.forms import (
     AskForm,
     Error,
     FeedbackForm,
-    Found,
+    FoundPassage,
     Recorded,
     SearchForm,
     SearchResult,
@@ -115,7 +115,7 @@ def _add_endpoint(app: FastAPI, desk: Desk) -> None:
         sources = {a: desk.article(a).source for a in {hit.passage.article_id for hit in hits}}
         return SearchResult(
             hits=[
-                Found(
+                FoundPassage(
                     article_id=hit.passage.article_id,
                     source=sources[hit.passage.article_id],
                     start=hit.passage.start,

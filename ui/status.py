@@ -46,7 +46,7 @@ def _answers(settings: Settings) -> str:
 
 def _check(catalogue: Catalogue, settings: Settings, repair: bool) -> dict[str, list[str]]:
     from index import health
-    from index.sync import index
+    from index.sync import update
     from index.vectors import Vectors
 
     vectors = Vectors(settings.data_dir, settings.vectors, catalogue.get("name") or "dossier")
@@ -55,7 +55,7 @@ def _check(catalogue: Catalogue, settings: Settings, repair: bool) -> dict[str, 
         if not (repair and problems):
             return {"problems": problems}
         health.repair(catalogue, vectors)
-        index(settings, wait=60)  # reads again what had to be forgotten
+        update(settings, wait=60)  # reads again what had to be forgotten
         return {"repaired": problems, "problems": health.check(catalogue, vectors)}
     finally:
         vectors.close()

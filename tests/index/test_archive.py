@@ -14,13 +14,13 @@ from index.archive import Archive
 from index.errors import EmptyIndexError
 from index.nouns import Filters
 from index.settings import ROOT, Settings, VectorSettings
-from index.sync import index
+from index.sync import update
 
 QUERY = TinyEncoder().embed_query("a question")
 ELSEWHERE = (
     "import sys; from pathlib import Path; from evals.synthetic import TinyEncoder\n"
-    "from index.settings import Settings; from index.sync import index\n"
-    "index(Settings(data_dir=Path(sys.argv[1])), rebuild=len(sys.argv) > 2, encoder=TinyEncoder())"
+    "from index.settings import Settings; from index.sync import update\n"
+    "update(Settings(data_dir=Path(sys.argv[1])), rebuild=len(sys.argv) > 2, encoder=TinyEncoder())"
 )
 
 
@@ -28,7 +28,7 @@ ELSEWHERE = (
 def settings(tmp_path: Path) -> Settings:
     write_articles(tmp_path / "folder", 4, words=80)
     made = Settings(data_dir=tmp_path / "data")
-    index(made, [tmp_path / "folder"], encoder=TinyEncoder())
+    update(made, [tmp_path / "folder"], encoder=TinyEncoder())
     return made
 
 

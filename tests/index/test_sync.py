@@ -36,7 +36,7 @@ from index.errors import (
 )
 from index.nouns import IndexReport
 from index.settings import EmbeddingSettings, IndexSettings, Settings
-from index.sync import index
+from index.sync import update
 
 
 class Counting(TinyEncoder):
@@ -65,7 +65,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def run(settings: Settings, *folders: Path, **options: object) -> IndexReport:
-    return index(settings, folders, **{"encoder": TinyEncoder(), **options})  # type: ignore[arg-type]
+    return update(settings, folders, **{"encoder": TinyEncoder(), **options})  # type: ignore[arg-type]
 
 
 def did(report: IndexReport) -> dict[str, int]:
@@ -231,12 +231,12 @@ def change(folder: Path, kind: str, name: str, number: int) -> None:
 
 
 def test_the_builtin_encoder(folder: Path, settings: Settings) -> None:
-    report = index(settings, [folder])
+    report = update(settings, [folder])
     assert report.passages_embedded == report.passages and report.tokens_embedded > 500
     with catalogue_of(settings).transaction() as db:
         (blob,) = db.execute("SELECT passage FROM vectors LIMIT 1").fetchone()
     assert abs(float(np.linalg.norm(np.frombuffer(blob, np.float16).astype(np.float32))) - 1) < 1e-2
-    assert did(index(settings)) == {"unchanged": 3}
+    assert did(update(settings)) == {"unchanged": 3}
 
 
 # ------------------------------------------------------------------------------------------------- folders
@@ -399,7 +399,7 @@ def test_another_embedder_is_refused_and_rebuild_named(folder: Path, settings: S
         update={"embedding": EmbeddingSettings(model="m", base_url="http://127.0.0.1:9/v1")}
     )
     with pytest.raises(EmbedderMismatchError, match="dossier index --rebuild"):
-        index(other)
+        update(other)
     archive = Archive(other)
     for _ in range(2):
         with pytest.raises(EmbedderMismatchError, match="dossier index --rebuild"):
@@ -493,9 +493,9 @@ def test_a_full_disk_is_survived(folder: Path, settings: Settings) -> None:
 
     program = (
         "import sys; from pathlib import Path; from evals.synthetic import TinyEncoder\n"
-        "from index.sync import index\n"
+        "from index.sync import update\n"
         "from index.settings import Settings; from index.errors import DossierError\n"
-        "try: index(Settings(data_dir=Path(sys.argv[1])), encoder=TinyEncoder())\n"
+        "try: update(Settings(data_dir=Path(sys.argv[1])), encoder=TinyEncoder())\n"
         "except DossierError as error: print(error.code, error)"
     )
     full = subprocess.run(

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from index.archive import Archive
 from index.settings import ServerSettings, Settings
-from index.sync import index
+from index.sync import update
 from rag.answer import Piece
 from tests.ui.made import ANSWER, CITATION, DOWN, STATEMENT, scripted, serving
 from ui.server import create_app
@@ -112,7 +112,7 @@ def test_hostile_articles_and_questions_do_nothing(tmp_path: Path, page: Page) -
         f"{front}{text} [here](javascript:alert(1)) {{{{7*7}}}} ${{7*7}}.\n", "utf-8"
     )
     settings = Settings(data_dir=tmp_path / "data")
-    index(settings, [folder])
+    update(settings, [folder])
     archive = Archive(settings)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
