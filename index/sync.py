@@ -370,7 +370,7 @@ class _Work:
     @property
     def encoder(self) -> Encoder:
         if self._encoder is None:
-            from index.encode import make_encoder
+            from index.encoders import make_encoder
 
             self._encoder = make_encoder(self.settings.embedding, self.settings.data_dir)
         return self._encoder
