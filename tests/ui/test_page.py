@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from pydantic import SecretStr
 
 from index.archive import Archive
 from index.settings import ServerSettings, Settings
@@ -150,7 +151,7 @@ def test_errors_are_said_on_the_page(archive: Archive, page: Page) -> None:
 
 
 def test_with_keys_the_page_asks_for_one(archive: Archive, page: Page) -> None:
-    server = ServerSettings(api_keys=["k-1"])
+    server = ServerSettings(api_keys=[SecretStr("k-1")])
     settings = archive.settings.model_copy(update={"server": server})
     with serving(create_app(archive, settings)) as site:
         page.goto(site)
