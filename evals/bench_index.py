@@ -23,7 +23,7 @@ from typing import Any
 from evals.synthetic import TinyEncoder, article, write_articles
 from index.encode import Encoder
 from index.settings import Settings
-from index.sync import index
+from index.sync import update
 
 # what is judged: (name, bound, whether the value must stay above it)
 BOUNDS = (
@@ -38,13 +38,13 @@ def measure(count: int, encoder: Encoder | None) -> dict[str, float]:
         folder, settings = Path(place) / "folder", Settings(data_dir=Path(place) / "data")
         write_articles(folder, count)
         _warm(encoder, settings)
-        first = index(settings, [folder], encoder=encoder)
+        first = update(settings, [folder], encoder=encoder)
         whole = min(_process(settings) for _ in range(3))
         files = sorted(folder.rglob("*.txt"))
         changed = files[:: max(len(files) // max(count // 100, 1), 1)][: max(count // 100, 1)]
         for number, path in enumerate(changed):
             path.write_text(article(count + number, "en"), encoding="utf-8")
-        second = index(settings, encoder=encoder)
+        second = update(settings, encoder=encoder)
         kept = [*settings.data_dir.glob("catalogue-*"), *(settings.data_dir / "chroma").rglob("*")]
         size = sum(path.stat().st_size for path in kept if path.is_file())
         return {
@@ -65,7 +65,7 @@ def _warm(encoder: Encoder | None, settings: Settings) -> None:
     with tempfile.TemporaryDirectory() as place:
         write_articles(Path(place) / "folder", 4)
         small = settings.model_copy(update={"data_dir": Path(place) / "data"})
-        index(small, [Path(place) / "folder"], encoder=encoder)
+        update(small, [Path(place) / "folder"], encoder=encoder)
 
 
 def _process(settings: Settings) -> float:
@@ -92,7 +92,7 @@ def llama_index(count: int) -> float:
     from llama_index.core.node_parser import SentenceSplitter
     from llama_index.vector_stores.chroma import ChromaVectorStore
 
-    from index.onnx import plain
+    from index.onnx import as_given
     from index.split import use_shipped_data
 
     use_shipped_data()
@@ -100,7 +100,7 @@ def llama_index(count: int) -> float:
 
     class Plain(BaseEmbedding):
         def _get_query_embedding(self, query: str) -> list[float]:
-            return [*map(float, model.query(plain(query)))]
+            return [*map(float, model.query(as_given(query)))]
 
         async def _aget_query_embedding(self, query: str) -> list[float]:
             return self._get_query_embedding(query)
@@ -109,7 +109,7 @@ def llama_index(count: int) -> float:
             return self._get_text_embeddings([text])[0]
 
         def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-            vectors: list[list[float]] = model.passage([plain(text) for text in texts]).tolist()
+            vectors: list[list[float]] = model.passage([as_given(text) for text in texts]).tolist()
             return vectors
 
     with tempfile.TemporaryDirectory(prefix="dossier-bench-", ignore_cleanup_errors=True) as place:

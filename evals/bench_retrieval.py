@@ -26,9 +26,9 @@ from llama_index.core.evaluation.retrieval.metrics import MRR, NDCG, HitRate
 from evals.sets import Item, load_set
 from index.archive import Archive
 from index.settings import ROOT, RetrievalSettings, Settings
-from index.sync import index
+from index.sync import update
 from rag.question import Question
-from rag.retrieve import rank, read, understood
+from rag.retrieve import look_up, rank, understood
 
 DATA = ROOT.parent / "shared" / "data"
 MODES = ("dense", "words", "fusion", "fair")
@@ -119,7 +119,7 @@ def short(query: Query, archive: Archive) -> Query:
 def ranking(archive: Archive, asked: Question, vector: np.ndarray, mode: str, limit: int = 10) -> list[str]:
     """Sources of the best articles, best first."""
     settings = RetrievalSettings(**{**archive.settings.retrieval.model_dump(), "mode": mode})
-    hits = rank(read(asked, archive, settings, limit=2 * limit), vector, archive, settings, 2 * limit)
+    hits = rank(look_up(asked, archive, settings, limit=2 * limit), vector, archive, settings, 2 * limit)
     sources: list[str] = []
     articles = archive.catalogue.articles_of(h.passage.id for h in hits)
     for hit in hits:
@@ -149,7 +149,7 @@ def run(
     corpus: Corpus, data_dir: Path, modes: Sequence[str], *, every: int = 1, words: int | None = None
 ) -> list[dict[str, object]]:
     settings = Settings(data_dir=data_dir)
-    index(settings, [corpus.folder])
+    update(settings, [corpus.folder])
     archive = Archive(settings)
     archive.encoder.warm()
     queries = corpus.queries[::every]

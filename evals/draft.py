@@ -117,9 +117,10 @@ def _keywords(quote: str, answer: str, language: str) -> list[str]:
 
 
 def _worded(row: Row, archive: Archive) -> Row:
-    from rag.write import Model, model_name
+    from rag.chat import chat_model
 
-    if model_name(archive.settings.llm) is None:
+    model = chat_model(archive.settings.llm)
+    if model is None:
         return row
     import prompts
 
@@ -130,9 +131,7 @@ def _worded(row: Row, archive: Archive) -> Row:
         answer=row["answer_keys"][0][0],
         sentence=row["gold_quotes"][0]["quote"],
     )
-    reply = "".join(
-        Model(archive.settings.llm).chat([{"role": "user", "content": told}], {}, limit=80)
-    ).strip()
+    reply = "".join(model.chat([{"role": "user", "content": told}], {}, limit=80)).strip()
     usable = 8 <= len(reply) <= 300 and "\n" not in reply
     return row | {"question": reply} if usable else row
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from evals.synthetic import TinyEncoder, article, contents, differences, write_articles
 from index.catalogue import Catalogue, current
 from index.settings import Settings
-from index.sync import index
+from index.sync import update
 
 _LET_THROUGH = 10
 _HANGING = 120.0  # seconds
@@ -46,7 +46,7 @@ def _run(settings: Settings, folder: Path, asked: Path) -> None:
             file.write("".join(f"{key}\n" for key in keys))
         time.sleep(0.002 * len(keys))  # a real encoder takes longer still
 
-    index(settings, [folder], encoder=TinyEncoder(note))
+    update(settings, [folder], encoder=TinyEncoder(note))
 
 
 class _Trial:
@@ -142,7 +142,7 @@ class _Trial:
 
     def _compare(self, killed: int) -> None:
         shutil.rmtree(self.fresh.data_dir, ignore_errors=True)
-        index(self.fresh, [self.folder], encoder=TinyEncoder())
+        update(self.fresh, [self.folder], encoder=TinyEncoder())
         if parts := differences(contents(self.settings), contents(self.fresh)):
             self.problems.append(
                 f"After kill {killed} the index differs from a fresh one in: {', '.join(parts)}."

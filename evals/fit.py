@@ -37,7 +37,7 @@ from index.archive import Archive
 from index.figures import territories
 from index.language import detect
 from index.settings import ROOT, Settings
-from index.sync import index
+from index.sync import update
 from rag.evidence import NAMES, answer_features, candidates, weights
 from rag.retrieve import search, understood
 from rag.verify import FINDINGS, Source, check
@@ -291,7 +291,7 @@ def archives(root: Path) -> list[tuple[Archive, list[Case]]]:
 
 def _archive(folder: Path, root: Path) -> Archive:
     settings = Settings(data_dir=root / f"{folder.name}-data")
-    index(settings, [folder])
+    update(settings, [folder])
     archive = Archive(settings)
     archive.encoder.warm()
     return archive

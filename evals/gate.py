@@ -87,7 +87,7 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class GateVerdict:
     """inputs: what the numbers depend on that is not as it was, a sentence each; they fail nothing."""
 
     changes: list[Change]
@@ -105,7 +105,7 @@ class Verdict:
         return not self.falls
 
 
-def compare(baseline: Baseline, run: Run) -> Verdict:
+def compare(baseline: Baseline, run: Run) -> GateVerdict:
     now = {o.id: o for o in run.outcomes}
     shared = [i for i in baseline.outcomes if i in now]
     slices: dict[str, list[str]] = {WHOLE: shared}
@@ -124,7 +124,7 @@ def compare(baseline: Baseline, run: Run) -> Verdict:
     if "quote" in (baseline.made.get("mode"), run.made["mode"]):
         changes += _prompts(baseline.made.get("prompts", {}), run.made["prompts"])
     flips = [f for i in shared if (f := _flip(baseline.outcomes[i], now[i])) is not None]
-    return Verdict(
+    return GateVerdict(
         changes, flips, _inputs(baseline.made, run.made), [i for i in now if i not in baseline.outcomes],
         [i for i in baseline.outcomes if i not in now],
     )  # fmt: skip

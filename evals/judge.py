@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from importlib.util import find_spec
 
 from evals.metrics import Values
 from evals.sets import Item
-from index.errors import ModelError
+from index.errors import ModelError, SettingsError
 from index.settings import EvalSettings
 from rag.nouns import Answer
 
@@ -19,6 +20,12 @@ def make_judge(settings: EvalSettings) -> Callable[[Item, Answer], Values]:
     """A function that gives `faithful` (the quotes bear the answer out) and `relevant` (answer and quotes are
     to the question) for an answered question, 1 or 0 each. It raises ModelError."""
     import openai
+
+    if find_spec("llama_index.llms") is None or find_spec("llama_index.llms.openai_like") is None:
+        raise SettingsError(
+            "The judge needs packages that are not installed.",
+            "`pip install 'dossier-news[evals]'` adds them, or unset eval.judge_model.",
+        )
 
     def judge(item: Item, answer: Answer) -> Values:
         if answer.status != "answered":

@@ -12,7 +12,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from evals import plots
-from evals.gate import WHOLE, Change, Flip, Verdict
+from evals.gate import WHOLE, Change, Flip, GateVerdict
 from evals.metrics import METRICS, abstention, interval, percentile
 from evals.run import Outcome, Run
 from index.errors import StorageError
@@ -81,7 +81,7 @@ def _abstention(pairs: Sequence[tuple[bool, bool]]) -> dict[str, dict[str, float
     }
 
 
-def as_json(run: Run, verdict: Verdict | None, told: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(run: Run, verdict: GateVerdict | None, told: Mapping[str, Any]) -> dict[str, Any]:
     """told: the run's `summary`, here and below."""
     return {
         "made": run.made,
@@ -91,7 +91,7 @@ def as_json(run: Run, verdict: Verdict | None, told: Mapping[str, Any]) -> dict[
     }
 
 
-def _gate(verdict: Verdict | None) -> dict[str, Any] | None:
+def _gate(verdict: GateVerdict | None) -> dict[str, Any] | None:
     if verdict is None:
         return None
     return {
@@ -117,7 +117,7 @@ def _gate(verdict: Verdict | None) -> dict[str, Any] | None:
 # ------------------------------------------------------------------------------------------------- in words
 
 
-def text(run: Run, verdict: Verdict | None, told: Mapping[str, Any]) -> str:
+def text(run: Run, verdict: GateVerdict | None, told: Mapping[str, Any]) -> str:
     """For a terminal."""
     lines = [f"{told['questions']} questions, {told['claims']} claims, answers by {run.made['mode']}.", ""]
     for metric, row in told["metrics"][WHOLE].items():
@@ -144,7 +144,7 @@ def _interval(row: Mapping[str, float], form: str) -> str:
     return form.format(f"{row['low']:.3f}", f"{row['high']:.3f}")
 
 
-def _verdict(verdict: Verdict) -> list[str]:
+def _verdict(verdict: GateVerdict) -> list[str]:
     lines = []
     if verdict.inputs:
         lines.append("Not as in the baseline: " + "; ".join(verdict.inputs[:20]) + ".")
@@ -169,7 +169,7 @@ def _short(words: str, most: int = 160) -> str:
     return flat if len(flat) <= most else flat[: most - 1] + "…"
 
 
-def markdown(verdict: Verdict | None, told: Mapping[str, Any]) -> str:
+def markdown(verdict: GateVerdict | None, told: Mapping[str, Any]) -> str:
     """For CI's summary page."""
     head = "no baseline" if verdict is None else "passed" if verdict.passed else "failed"
     lines = [f"## Evaluation: {head}", "", f"{told['questions']} questions, {told['claims']} claims.", ""]
@@ -205,7 +205,7 @@ def _cell(words: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!~])", r"\\\1", flat)
 
 
-def junit(run: Run, verdict: Verdict | None) -> str:
+def junit(run: Run, verdict: GateVerdict | None) -> str:
     """A suite of the gate's checks, where falls fail, and one of questions, where wrong answers are
     skipped."""
     root = ElementTree.Element("testsuites", name="dossier eval")
@@ -253,7 +253,9 @@ def _xml(words: str) -> str:
 # ------------------------------------------------------------------------------------------------- in files
 
 
-def write(folder: Path, run: Run, verdict: Verdict | None, told: Mapping[str, Any], history: Path) -> Path:
+def write(
+    folder: Path, run: Run, verdict: GateVerdict | None, told: Mapping[str, Any], history: Path
+) -> Path:
     """eval.html, eval.md, eval.xml (JUnit) and eval.json into `folder`; a line is added to `history`.
 
     Returns the path of the HTML file. Raises StorageError.
@@ -281,7 +283,7 @@ def write(folder: Path, run: Run, verdict: Verdict | None, told: Mapping[str, An
 
 
 def html(
-    run: Run, verdict: Verdict | None, told: Mapping[str, Any], past: Sequence[Mapping[str, Any]]
+    run: Run, verdict: GateVerdict | None, told: Mapping[str, Any], past: Sequence[Mapping[str, Any]]
 ) -> str:
     """past: lines of the history, oldest first, this run's among them."""
     from jinja2 import Environment

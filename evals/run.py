@@ -77,8 +77,8 @@ class Run:
 
 def own_index(settings: Settings, folder: Path, progress: Progress | None = None) -> Archive:
     """`folder` indexed in a place of its own below the data directory, opened for reading. The user's index
-    is not touched. Raises what `index.sync.index` raises."""
-    from index.sync import index
+    is not touched. Raises what `index.sync.update` raises."""
+    from index.sync import update
 
     told = json.dumps(
         [str(folder.resolve()), settings.index.passage_tokens, fingerprint_of(settings.embedding)]
@@ -86,12 +86,12 @@ def own_index(settings: Settings, folder: Path, progress: Progress | None = None
     place = settings.data_dir / "eval" / hashlib.sha256(told.encode()).hexdigest()[:12]
     own = settings.model_copy(update={"data_dir": place})
     try:
-        index(own, [folder], progress=progress, wait=600)
+        update(own, [folder], progress=progress, wait=600)
     except (EmptyIndexError, LockedError):
         raise
     except IndexError_ as error:  # damaged, or written by another version: nobody's but ours, so made anew
         log.warning("%s It is made anew.", error.message)
-        index(own, [folder], progress=progress, wait=600, rebuild=True)
+        update(own, [folder], progress=progress, wait=600, rebuild=True)
     return Archive(own)
 
 
@@ -294,7 +294,7 @@ def _supported(text: str, passages: Sequence[tuple[str, str | None]], archive: A
 
 def provenance(archive: Archive) -> dict[str, Any]:
     """All that the numbers depend on: settings (without secrets), prompts, weights, index, versions."""
-    from rag.write import model_name
+    from rag.chat import chat_model
 
     settings = archive.settings
     told = settings.model_dump(mode="json", exclude=_UNTOLD)
@@ -308,7 +308,7 @@ def provenance(archive: Archive) -> dict[str, Any]:
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
-        "mode": "write" if model_name(settings.llm) else "quote",
+        "mode": "write" if chat_model(settings.llm) else "quote",
         "settings": told,
         "embedder": archive.catalogue.get("embedder"),
         "judge": settings.eval.judge_model,

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from index.catalogue import vector_key
-from index.encode import Embedded, Progress, Spans, fingerprint_of, unit
+from index.encode import Embedded, Spans, Tick, fingerprint_of, unit
 from index.settings import ROOT, EmbeddingSettings, Settings
 from index.sync import SAMPLES
 
@@ -88,7 +88,7 @@ class TinyEncoder:
         self,
         texts: Sequence[str],
         spans: Sequence[Spans],
-        progress: Progress | None = None,
+        progress: Tick | None = None,
         *,
         late: bool = False,
     ) -> list[Embedded]:

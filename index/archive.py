@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from index import catalogue as catalogues
 from index.catalogue import Catalogue, Found, Language, Rows, Vector
-from index.encode import Encoder, fingerprint_of, make_encoder
+from index.encode import Encoder, fingerprint_of
+from index.encoders import make_encoder
 from index.errors import EmbedderMismatchError, EmptyIndexError, VectorStoreError
 from index.general import stored_means
 from index.nouns import Filters

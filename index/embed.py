@@ -14,7 +14,8 @@ import numpy as np
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from pydantic import PrivateAttr
 
-from index.encode import Embedded, Encoder, Progress, Spans, fingerprint_of, make_encoder
+from index.encode import Embedded, Encoder, Spans, Tick, fingerprint_of
+from index.encoders import make_encoder
 from index.settings import EmbeddingSettings
 
 __all__ = ["Embedded", "PassageEmbedder", "fingerprint_of", "make_embedder"]
@@ -46,7 +47,7 @@ class PassageEmbedder(BaseEmbedding):
         self,
         texts: Sequence[str],
         spans: Sequence[Spans],
-        progress: Progress | None = None,
+        progress: Tick | None = None,
         *,
         late: bool = False,
     ) -> list[Embedded]:

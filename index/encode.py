@@ -1,4 +1,4 @@
-"""Text -> vectors, without LlamaIndex: what an encoder is, and which one the settings ask for.
+"""Text -> vectors, without LlamaIndex: what an encoder is. `index/encoders.py` makes the one that the settings ask for.
 
 Importing this is cheap (NumPy only). `index/embed.py` wraps an encoder as a LlamaIndex embedding.
 """
@@ -11,15 +11,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from index import doors
 from index.errors import EmbeddingError
 from index.settings import EmbeddingSettings
 
 Spans = Sequence[tuple[int, int]]
-Progress = Callable[[int], object]
+Tick = Callable[[int], object]
 
 APART_BATCH = 64  # texts embedded at once where passages and sentences go apart
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -38,8 +39,10 @@ class Embedded:
     tokens: int = 0
 
 
+@runtime_checkable
 class Encoder(Protocol):
-    """Questions and passages -> vectors that can be compared by their dot product."""
+    """Questions and passages -> vectors that can be compared by their dot product, for many threads at once. Door
+    `dossier.encoders`, setting `embedding.encoder`: a factory that takes the `embedding` section of the settings."""
 
     def fingerprint(self) -> str:
         """Changes when vectors made before and after could not be compared."""
@@ -54,7 +57,7 @@ class Encoder(Protocol):
         self,
         texts: Sequence[str],
         spans: Sequence[Spans],
-        progress: Progress | None = None,
+        progress: Tick | None = None,
         *,
         late: bool = False,
     ) -> list[Embedded]:
@@ -67,24 +70,12 @@ class Encoder(Protocol):
         """
 
 
-def make_encoder(settings: EmbeddingSettings, cache_dir: Path) -> Encoder:
-    """The encoder the settings name. cache_dir: where the converted builtin model is kept.
-
-    Loads nothing yet except a user's own model. Raises EmbeddingError when that cannot be loaded.
-    """
-    if settings.base_url:
-        return ServerEncoder(settings)
-    from index.onnx import BuiltinEncoder, own_encoder
-
-    if settings.model == "builtin":
-        return BuiltinEncoder(settings, cache_dir)
-    return own_encoder(settings)
-
-
 def fingerprint_of(settings: EmbeddingSettings) -> str:
-    """`make_encoder(settings, ...).fingerprint()` without loading the model."""
+    """`make_encoder(settings, ...).fingerprint()`, which loads no model but one of the user's own."""
+    if settings.encoder:
+        return doors.built("dossier.encoders", settings.encoder, Encoder, settings).fingerprint()
     if settings.base_url:
-        return _fingerprint("server", settings.base_url, settings.model, *_server_prefixes(settings))
+        return _fingerprint("server", settings.base_url, settings.model, *server_prefixes(settings))
     if settings.model == "builtin":
         from index.convert import builtin_weights, weights_id
 
@@ -138,7 +129,7 @@ def embed_apart(
     embed: Callable[[list[str]], tuple[np.ndarray, Sequence[int]]],
     texts: Sequence[str],
     spans: Sequence[Spans],
-    progress: Progress | None,
+    progress: Tick | None,
 ) -> list[Embedded]:
     """Passages and each of their sentences as texts of their own. embed: texts -> vectors, tokens of each."""
     made = []
@@ -156,98 +147,7 @@ def embed_apart(
     return made
 
 
-class ServerEncoder:
-    """An OpenAI-compatible embeddings server. Prefixes are sent only when the settings give them."""
-
-    def __init__(self, settings: EmbeddingSettings) -> None:
-        self._settings = settings
-        self._query_prefix, self._passage_prefix = _server_prefixes(settings)
-        self._client: Any = None
-
-    def fingerprint(self) -> str:
-        return fingerprint_of(self._settings)
-
-    def warm(self) -> None:
-        self.embed_query("")
-
-    def embed_query(self, text: str) -> np.ndarray:
-        vector: np.ndarray = self._embed([self._query_prefix + text])[0]
-        return vector
-
-    def embed_passages(
-        self,
-        texts: Sequence[str],
-        spans: Sequence[Spans],
-        progress: Progress | None = None,
-        *,
-        late: bool = False,
-    ) -> list[Embedded]:
-        return embed_apart(self._embed_passages, texts, spans, progress)
-
-    def _embed_passages(self, texts: list[str]) -> tuple[np.ndarray, Sequence[int]]:
-        return self._embed([self._passage_prefix + text for text in texts]), [0] * len(texts)
-
-    def _embed(self, texts: list[str]) -> np.ndarray:
-        """float32 [n, d]."""
-        batches = [texts[start : start + APART_BATCH] for start in range(0, len(texts), APART_BATCH)]
-        try:
-            return unit(np.concatenate([self._ask(batch) for batch in batches]))
-        except ValueError as error:
-            raise self._odd_answer("vectors of different lengths") from error
-
-    def _ask(self, texts: list[str]) -> np.ndarray:
-        import openai
-
-        settings = self._settings
-        if self._client is None:
-            key = settings.api_key.get_secret_value() if settings.api_key else "none"
-            self._client = openai.OpenAI(base_url=settings.base_url, api_key=key, timeout=settings.timeout)
-        # servers refuse the empty string
-        texts = [clean(text) or " " for text in texts]
-        try:
-            answer = self._client.embeddings.create(
-                model=settings.model, input=texts, encoding_format="float"
-            )
-        except openai.APITimeoutError as error:
-            raise EmbeddingError(
-                f"The embeddings server {settings.base_url} did not answer within {settings.timeout:g} s.",
-                "Try again, or raise `embedding.timeout`.",
-                retryable=True,
-            ) from error
-        except openai.APIConnectionError as error:
-            raise EmbeddingError(
-                f"The embeddings server {settings.base_url} cannot be reached.",
-                "Start it, or check `embedding.base_url`.",
-                retryable=True,
-            ) from error
-        except openai.APIStatusError as error:
-            status = error.status_code
-            hints = {401: "Check `embedding.api_key`.", 403: "Check `embedding.api_key`."}
-            hints |= {404: "Check `embedding.base_url` (it usually ends in /v1) and `embedding.model`."}
-            raise EmbeddingError(
-                f"The embeddings server {settings.base_url} refused with status {status}.",
-                hints.get(status, "See the server's log."),
-                retryable=status in (408, 409, 429) or status >= 500,
-            ) from error
-        except (openai.OpenAIError, ValueError) as error:  # an answer that is not JSON
-            raise self._odd_answer("no JSON") from error
-        try:
-            rows = sorted(answer.data, key=lambda row: row.index)
-            vectors = np.array([row.embedding for row in rows], np.float32)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise self._odd_answer("no embeddings") from error
-        if vectors.ndim != 2 or len(vectors) != len(texts):
-            raise self._odd_answer(f"{len(vectors)} vectors for {len(texts)} texts")
-        return vectors
-
-    def _odd_answer(self, what: str) -> EmbeddingError:
-        return EmbeddingError(
-            f"The embeddings server {self._settings.base_url} answered with {what}.",
-            "Check that `embedding.base_url` names an OpenAI-compatible server (it usually ends in /v1).",
-        )
-
-
-def _server_prefixes(settings: EmbeddingSettings) -> tuple[str, str]:
+def server_prefixes(settings: EmbeddingSettings) -> tuple[str, str]:
     given = settings.model_fields_set
     return (
         settings.query_prefix if "query_prefix" in given else "",

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from index import convert
-from index.encode import Embedded, Progress, Spans, clean, embed_apart, fingerprint_of, own_files, unit
+from index.encode import Embedded, Spans, Tick, clean, embed_apart, fingerprint_of, own_files, unit
 from index.errors import EmbeddingError
 from index.settings import EmbeddingSettings
 
@@ -81,7 +81,7 @@ class SpmTokenizer:
         return np.searchsorted(counts, tokens, side="right") + 1
 
     def _normal(self, text: str) -> str:
-        return _SPACES.sub(" ", plain(text).translate(self._table))
+        return _SPACES.sub(" ", as_given(text).translate(self._table))
 
     def _places(self, text: str, cuts: Sequence[int]) -> list[int]:
         """Where the cuts fall in the normalised text."""
@@ -94,7 +94,7 @@ class SpmTokenizer:
         return places
 
 
-def plain(text: str) -> str:
+def as_given(text: str) -> str:
     """Text as both engines of the builtin model take it: composed (NFC), and without anything that looks like
     a special token: `</s>` written in an article must not become the token that ends a text."""
     return _SPECIAL.sub("< ", unicodedata.normalize("NFC", clean(text)))
@@ -190,7 +190,7 @@ class OnnxEncoder:
         self,
         texts: Sequence[str],
         spans: Sequence[Spans],
-        progress: Progress | None = None,
+        progress: Tick | None = None,
         *,
         late: bool = False,
     ) -> list[Embedded]:
@@ -209,7 +209,7 @@ class OnnxEncoder:
         return [*self._tokenizer.begin, *ids.tolist(), *self._tokenizer.end]
 
     def _embed(
-        self, texts: Sequence[str], spans: Sequence[Spans], prefix: str, progress: Progress | None = None
+        self, texts: Sequence[str], spans: Sequence[Spans], prefix: str, progress: Tick | None = None
     ) -> list[Embedded]:
         waiting = [self._tokenised(prefix, text, places) for text, places in zip(texts, spans, strict=True)]
         batches = list(_batches(waiting, self._window))
@@ -358,20 +358,20 @@ class NanoEncoder:
         """Loaded already."""
 
     def embed_query(self, text: str) -> np.ndarray:
-        return unit(self._model.query(plain(text)))
+        return unit(self._model.query(as_given(text)))
 
     def embed_passages(
         self,
         texts: Sequence[str],
         spans: Sequence[Spans],
-        progress: Progress | None = None,
+        progress: Tick | None = None,
         *,
         late: bool = False,
     ) -> list[Embedded]:
         return embed_apart(self._embed, texts, spans, progress)
 
     def _embed(self, texts: list[str]) -> tuple[np.ndarray, Sequence[int]]:
-        texts = [plain(text) for text in texts]
+        texts = [as_given(text) for text in texts]
         return unit(self._model.passage(texts)), [self._model.token_count(text) for text in texts]
 
 
@@ -406,7 +406,7 @@ class BuiltinEncoder:
         self,
         texts: Sequence[str],
         spans: Sequence[Spans],
-        progress: Progress | None = None,
+        progress: Tick | None = None,
         *,
         late: bool = False,
     ) -> list[Embedded]:

@@ -1,8 +1,11 @@
 """One typed tree of settings, read from `dossier.toml` and `DOSSIER_*` variables, passed in and never global.
 
 It lives in the lowest room because every room above is handed its part of it. A variable wins over the file:
-`DOSSIER_LLM__BASE_URL` sets `llm.base_url`. `OPENAI_API_KEY`, `OPENAI_BASE_URL` are honoured where `llm` says
-nothing. Keys that do not exist are refused, by name.
+`DOSSIER_LLM__BASE_URL` sets `llm.base_url`. Keys that do not exist are refused, by name.
+
+What leaves the machine is decided here and nowhere else: text goes to the servers and parts that are set for Dossier
+(`destinations`). `OPENAI_API_KEY` and `OPENAI_BASE_URL` are read once `llm` names a model or a server, and are by
+themselves no consent to anything.
 """
 
 from __future__ import annotations
@@ -10,8 +13,10 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -24,6 +29,7 @@ from pydantic_settings import (
 from index.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+OPENAI = "https://api.openai.com/v1"
 
 
 class _Section(BaseModel):
@@ -40,6 +46,10 @@ class IndexSettings(_Section):
     )
     follow_links: bool = Field(default=False, description="follow symbolic links that lead out of the folder")
     max_file_mb: float = Field(default=50, gt=0, description="larger files are reported and passed over")
+    formats: list[str] = Field(
+        default=[],
+        description="file formats of your own, `package.module:factory`; entry points are found by themselves",
+    )
 
 
 class EmbeddingSettings(_Section):
@@ -59,6 +69,9 @@ class EmbeddingSettings(_Section):
         default="auto", description="what runs the builtin model; auto takes the fastest safe one"
     )
     threads: int = Field(default=0, ge=0, description="0: as many as the machine has cores")
+    encoder: str | None = Field(
+        default=None, description="an encoder of your own, `package.module:factory` or an entry point"
+    )
 
 
 class VectorSettings(_Section):
@@ -68,6 +81,9 @@ class VectorSettings(_Section):
     token: SecretStr | None = Field(default=None, description="sent as `Authorization: Bearer ...`")
     headers: dict[str, SecretStr] = {}
     tls_verify: bool = True
+    index: str | None = Field(
+        default=None, description="a vector index of your own, `package.module:factory` or an entry point"
+    )
     in_memory: int = Field(
         default=20_000,
         ge=0,
@@ -76,9 +92,16 @@ class VectorSettings(_Section):
 
 
 class LLMSettings(_Section):
-    model: str | None = Field(default=None, description="none, and no OPENAI_API_KEY: answer by quoting")
-    base_url: str | None = Field(default=None, description="any OpenAI-compatible server")
-    api_key: SecretStr | None = None
+    model: str | None = Field(
+        default=None, description="none, and no base_url: answer by quoting; only a base_url: its first model"
+    )
+    base_url: str | None = Field(
+        default=None, description="any OpenAI-compatible server; OpenAI's own where only a model is set"
+    )
+    api_key: SecretStr | None = Field(default=None, description="none: OPENAI_API_KEY, once a model is set")
+    client: str | None = Field(
+        default=None, description="a chat model of your own, `package.module:factory` or an entry point"
+    )
     timeout: float = Field(default=60, gt=0, description="seconds until the first word, and between words")
     max_tokens: int = Field(default=500, ge=16)
     temperature: float = Field(default=0.0, ge=0, le=2)
@@ -96,7 +119,8 @@ class RetrievalSettings(_Section):
     lexical_weight: float = Field(default=0.1, ge=0, le=1)
     per_article: int = Field(default=3, ge=1, description="most passages of one story among the evidence")
     reranker: str | None = Field(
-        default=None, description="a LlamaIndex node postprocessor, `package.module:factory`"
+        default=None,
+        description="a LlamaIndex node postprocessor, `package.module:factory` or an entry point",
     )
 
 
@@ -180,6 +204,57 @@ def load_settings(toml: Path | None = None) -> Settings:
         raise SettingsError(f"The settings cannot be read: {error}.", "Mend dossier.toml.") from error
     _refuse_unknown_variables()
     return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A server or part that text goes to, because the settings name it. local: it is on this machine."""
+
+    what: str
+    where: str
+    local: bool = False
+
+
+def destinations(settings: Settings) -> list[Destination]:
+    """Where text goes while questions are answered; empty when all of it stays in this process."""
+    found = []
+    llm, embedding, vectors = settings.llm, settings.embedding, settings.vectors
+    asked = "questions, the turns before them and the passages found"
+    if llm.client:
+        found.append(Destination(asked, f"the chat model `{llm.client}`"))
+    elif llm.model or llm.base_url:
+        found.append(_to_server(asked, llm.base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI))
+    if embedding.encoder:
+        found.append(Destination("articles and questions", f"the encoder `{embedding.encoder}`"))
+    elif embedding.base_url:
+        found.append(_to_server("articles and questions", embedding.base_url))
+    if vectors.index:
+        found.append(Destination("vectors and passages' ids", f"the vector index `{vectors.index}`"))
+    elif vectors.url:
+        found.append(_to_server("vectors and passages' ids", vectors.url))
+    if settings.retrieval.reranker:
+        found.append(
+            Destination("questions and the passages found", f"the reranker `{settings.retrieval.reranker}`")
+        )
+    return found
+
+
+def where_text_goes(settings: Settings) -> str:
+    """`destinations` in a sentence."""
+    goes = [f"{d.what} go to {d.where}{' (this machine)' * d.local}" for d in destinations(settings)]
+    said = "; ".join(goes)
+    return f"{said[:1].upper()}{said[1:]}." if goes else "Nothing leaves this machine."
+
+
+def _to_server(what: str, url: str) -> Destination:
+    """Scheme, host and port alone: a URL may carry a password."""
+    parts = urlsplit(url)
+    host = parts.hostname or url
+    return Destination(
+        what,
+        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}",
+        host == "localhost" or host.endswith(".localhost") or host == "::1" or host.startswith("127."),
+    )
 
 
 def all_keys() -> Iterator[str]:

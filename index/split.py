@@ -11,10 +11,12 @@ import importlib.util
 import itertools
 import os
 import re
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
+from unittest.mock import patch
 
 from index.nouns import Article, Passage
 
@@ -95,8 +97,12 @@ def _in_line(line: str, language: str) -> list[tuple[int, int]]:
 
 @cache
 def _punkt(language: str) -> PunktSentenceTokenizer:
-    from nltk.tabdata import PunktDecoder
-    from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
+    # importing any part of NLTK imports all of it, and with it SciPy where that is installed: 70 MB and 1.8 s for
+    # measures of association that nothing here asks for; NLTK does without when it finds none
+    with patch.dict(sys.modules):
+        sys.modules.setdefault("scipy", None)  # type: ignore[arg-type]
+        from nltk.tabdata import PunktDecoder
+        from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 
     # NLTK's own loader refuses hard-linked files, which is how uv installs; these four are plain text
     model = shipped("nltk_cache/tokenizers/punkt_tab") / _PUNKT.get(language, "english")

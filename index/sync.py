@@ -57,7 +57,7 @@ class Progress:
     def finish(self) -> None: ...
 
 
-def index(
+def update(
     settings: Settings,
     folders: Sequence[Path] = (),
     *,
@@ -93,7 +93,7 @@ def index(
         if missing and (rebuild or len(missing) == len(wanted)) and not forgotten:
             raise _not_found(missing, known)
         catalogue = _catalogue(settings, path, rebuild, encoder)
-        run = _Run(settings, catalogue, report, progress or Progress(), encoder)
+        run = _Work(settings, catalogue, report, progress or Progress(), encoder)
         try:
             _bring_in_step(run, [folder for folder in wanted if folder not in missing], missing)
             if rebuild:
@@ -127,7 +127,7 @@ def watch(
     """
     from watchfiles import watch as changes
 
-    report(index(settings, folders, progress=progress, wait=60, encoder=encoder))
+    report(update(settings, folders, progress=progress, wait=60, encoder=encoder))
     path = catalogues.current(settings.data_dir)
     watched = catalogues.folders_of(path) if path else []
     data_dir = settings.data_dir.resolve()
@@ -149,7 +149,7 @@ def watch(
             continue
         first = False
         try:
-            found = index(settings, progress=progress, wait=60, encoder=encoder)
+            found = update(settings, progress=progress, wait=60, encoder=encoder)
             if changed or found.added or found.changed or found.moved or found.removed:
                 report(found)
         except DossierError as error:
@@ -351,7 +351,7 @@ def _moved(plans: list[_Plan]) -> dict[tuple[Path, str], tuple[Path, str]]:
 # ------------------------------------------------------------------------------------------ bringing in step
 
 
-class _Run:
+class _Work:
     """What one run works with."""
 
     def __init__(
@@ -370,13 +370,13 @@ class _Run:
     @property
     def encoder(self) -> Encoder:
         if self._encoder is None:
-            from index.encode import make_encoder
+            from index.encoders import make_encoder
 
             self._encoder = make_encoder(self.settings.embedding, self.settings.data_dir)
         return self._encoder
 
 
-def _bring_in_step(run: _Run, folders: list[Path], missing: list[Path]) -> None:
+def _bring_in_step(run: _Work, folders: list[Path], missing: list[Path]) -> None:
     catalogue = run.catalogue
     for known in catalogue.folders():
         if Path(known) not in [*folders, *missing]:
@@ -386,7 +386,7 @@ def _bring_in_step(run: _Run, folders: list[Path], missing: list[Path]) -> None:
         catalogue.add_folder(str(folder))
         plans.append(_compare(catalogue, folder, run.settings))
     idle = catalogue.settled() and not any(plan.todo or plan.removed for plan in plans)
-    if idle and run.vectors.seem_there(catalogue.languages()):
+    if idle and run.vectors.seem_there():
         return
     run.progress.start(sum(len(plan.todo) for plan in plans))
     try:
@@ -398,7 +398,7 @@ def _bring_in_step(run: _Run, folders: list[Path], missing: list[Path]) -> None:
     catalogue.settle()
 
 
-def _drop_folder(run: _Run, folder: str) -> None:
+def _drop_folder(run: _Work, folder: str) -> None:
     for path in run.catalogue.files(folder):
         run.report.removed += len(run.catalogue.articles_of_file(folder, path))
         run.catalogue.remove_file(folder, path)
@@ -419,7 +419,7 @@ class _Item:
         return sum(len(prepared.passages) for prepared in self.prepared)
 
 
-def _write(run: _Run, plans: list[_Plan]) -> None:
+def _write(run: _Work, plans: list[_Plan]) -> None:
     catalogue, report = run.catalogue, run.report
     moved = _moved(plans)
     published = -_PUBLISH
@@ -440,7 +440,7 @@ def _write(run: _Run, plans: list[_Plan]) -> None:
             catalogue.remove_file(str(plan.folder), path)
 
 
-def _batches(run: _Run, plans: list[_Plan]) -> Iterator[list[_Item]]:
+def _batches(run: _Work, plans: list[_Plan]) -> Iterator[list[_Item]]:
     batch: list[_Item] = []
     for plan in plans:
         for path, file_hash in plan.todo.items():
@@ -452,7 +452,7 @@ def _batches(run: _Run, plans: list[_Plan]) -> Iterator[list[_Item]]:
         yield batch
 
 
-def _read(run: _Run, plan: _Plan, path: str, file_hash: str) -> _Item:
+def _read(run: _Work, plan: _Plan, path: str, file_hash: str) -> _Item:
     from index.read import read_articles
 
     prepared: list[Prepared] = []
@@ -517,7 +517,7 @@ def _group_stories(catalogue: Catalogue) -> None:
 # ------------------------------------------------------------------------------------------------ embedding
 
 
-def _embed(run: _Run, batch: list[_Item]) -> None:
+def _embed(run: _Work, batch: list[_Item]) -> None:
     """Store the vectors a batch lacks. An article with a passage that cannot be embedded is reported."""
     wanted = {
         key: passage
@@ -541,7 +541,7 @@ def _embed(run: _Run, batch: list[_Item]) -> None:
                 item.hash = _AGAIN
 
 
-def _embed_some(run: _Run, work: dict[str, Passage]) -> dict[str, str]:
+def _embed_some(run: _Work, work: dict[str, Passage]) -> dict[str, str]:
     """Embed and store; key -> why, of those that the encoder fails on.
 
     Raises what the encoder raises when it fails on a plain text too, or when trying again later may help.
@@ -573,7 +573,7 @@ def _embed_some(run: _Run, work: dict[str, Passage]) -> dict[str, str]:
 # --------------------------------------------------------------------------------------------------- Chroma
 
 
-def _catch_up(run: _Run) -> bool:
+def _catch_up(run: _Work) -> bool:
     """Bring Chroma in step meanwhile; when it fails, the end of the run sees to it."""
     try:
         run.vectors.catch_up(run.catalogue)
@@ -583,7 +583,7 @@ def _catch_up(run: _Run) -> bool:
     return True
 
 
-def _finish_chroma(run: _Run) -> None:
+def _finish_chroma(run: _Work) -> None:
     try:
         run.vectors.catch_up(run.catalogue)
         agrees = run.vectors.agrees(run.catalogue)

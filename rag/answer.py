@@ -16,12 +16,13 @@ from index.figures import figures
 from index.nouns import Filters
 from index.words import in_dictionary
 from rag import phrases
+from rag.chat import ChatModel, chat_model
 from rag.evidence import Candidate, answer_features, candidates, judge
 from rag.nouns import Answer, Citation, Hit, Mode, Statement
 from rag.question import Question, part, understand
 from rag.quote import cite, quote
 from rag.retrieve import look, rank, search, understood
-from rag.write import Model, NotInArticles, model_name, rewrite, write
+from rag.write import NotInArticles, rewrite, write
 
 log = logging.getLogger(__name__)
 _NEAREST = 3
@@ -105,9 +106,7 @@ def stream(
     clock = _Clock()
     notes: list[str] = []
     tokens: dict[str, int] = {}
-    model: Model | None = None
-    if model_name(settings.llm):
-        model = Model(settings.llm)
+    model = chat_model(settings.llm)
     with clock.time("understand"):
         asked = _understand(question, archive, history, model, tokens)
     with clock.time("embed"):
@@ -138,7 +137,7 @@ def stream(
             citations=citations,
             nearest=nearest,
             mode=mode,
-            model=model_name(settings.llm) if mode == "write" else None,
+            model=model.name if model is not None and mode == "write" else None,
             language=asked.language,
             notes=tuple(notes),
             confidence=round(confidence, 4),
@@ -189,7 +188,7 @@ def _understand(
     question: str,
     archive: Archive,
     history: Sequence[tuple[str, str]],
-    model: Model | None,
+    model: ChatModel | None,
     tokens: dict[str, int],
 ) -> Question:
     counts = archive.sizes

@@ -100,7 +100,7 @@ def understood(question: str | Question, archive: Archive, today: date | None = 
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Lookup:
     """What a search knows without the question's vector. By language: what the index holds of it, the question's words there
     with the rows of passages that have the most of them, and, where filters are given, the passages they let through."""
 
@@ -111,13 +111,13 @@ class Reading:
     allowed: Mapping[str, Mapping[str, int]] | None
 
 
-def read(
+def look_up(
     asked: Question,
     archive: Archive,
     settings: RetrievalSettings,
     filters: Filters | None = None,
     limit: int | None = None,
-) -> Reading:
+) -> Lookup:
     languages = archive.languages
     allowed = archive.allowed(filters) if filters else None
     count = _candidates(settings, limit) // 2
@@ -125,7 +125,7 @@ def read(
     rows = {
         code: best_rows(s, count, None if allowed is None else allowed[code]) for code, s in sought.items()
     }
-    return Reading(asked, languages, sought, rows, allowed)
+    return Lookup(asked, languages, sought, rows, allowed)
 
 
 def look(
@@ -135,23 +135,23 @@ def look(
     settings: RetrievalSettings,
     filters: Filters | None = None,
     limit: int | None = None,
-) -> tuple[Reading, Vector]:
+) -> tuple[Lookup, Vector]:
     """A question read and embedded, each on a core of its own. text: what of it is embedded; understand: reads it.
 
     Raises EmptyIndexError, EmbedderMismatchError, EmbeddingError.
     """
 
-    def understand_and_read() -> Reading:
+    def understand_and_look_up() -> Lookup:
         time.sleep(_HEAD_START)
-        return read(understand(), archive, settings, filters, limit)
+        return look_up(understand(), archive, settings, filters, limit)
 
-    reading = archive.meanwhile(understand_and_read)
+    reading = archive.meanwhile(understand_and_look_up)
     vector = archive.encoder.embed_query(text)
     return reading.result(), vector
 
 
 def rank(
-    reading: Reading, vector: Vector, archive: Archive, settings: RetrievalSettings, limit: int | None = None
+    reading: Lookup, vector: Vector, archive: Archive, settings: RetrievalSettings, limit: int | None = None
 ) -> list[Hit]:
     """`search` for a question that was read and embedded. vector: float32 [d], unit length."""
     asked, most = reading.asked, limit or settings.limit
@@ -249,7 +249,7 @@ def _unit(vectors: Vector) -> Vector:
     return result
 
 
-def _pools(reading: Reading, vector: Vector, archive: Archive, count: int) -> list[_Pool]:
+def _pools(reading: Lookup, vector: Vector, archive: Archive, count: int) -> list[_Pool]:
     """Each language's candidates: the nearest by vector and those with the most of the question's words."""
     pools = []
     for code, sought in reading.sought.items():

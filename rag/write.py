@@ -9,19 +9,16 @@ right mark, or told apart as unsupported.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import prompts
 from index.archive import Archive
-from index.errors import ModelError
 from index.nouns import Article
-from index.settings import LLMSettings
 from index.split import sentences, tokenizer
+from rag.chat import ChatModel
 from rag.instructions import talks_to_a_model
 from rag.nouns import Citation, Hit, Statement
 from rag.phrases import shown_date
@@ -29,100 +26,18 @@ from rag.question import Question, topic_terms
 from rag.quote import as_of, cite
 from rag.verify import Source, Verdict, check
 
-if TYPE_CHECKING:
-    from openai import OpenAI
-
 log = logging.getLogger(__name__)
 
-DEFAULT_MODEL = "gpt-4.1-mini"  # when all that is configured is OPENAI_API_KEY
 NOT_FOUND = "NOT IN THE ARTICLES"
 _MARK = re.compile(r"\s*\[(\d+(?:\s*[,;]\s*\d+)*)\]")
-
-
-def model_name(settings: LLMSettings) -> str | None:
-    """The model that answers, or None when none is configured and answers are quoted."""
-    if settings.model:
-        return settings.model
-    return DEFAULT_MODEL if os.environ.get("OPENAI_API_KEY") and not settings.base_url else None
 
 
 class NotInArticles(Exception):
     """The model says that the passages do not answer the question."""
 
 
-@dataclass(slots=True)
-class Model:
-    """A chat model behind an OpenAI-compatible server. Its calls raise ModelError, never the client's own errors."""
-
-    settings: LLMSettings
-    _client: OpenAI | None = None
-
-    def chat(
-        self, messages: Sequence[Mapping[str, str]], tokens: dict[str, int], *, limit: int | None = None
-    ) -> Iterator[str]:
-        """Pieces of the reply as they come. tokens: "prompt" and "completion" are added to."""
-        import httpx
-        import openai
-
-        try:
-            stream = self._connect().chat.completions.create(
-                model=model_name(self.settings) or "",
-                messages=list(messages),
-                temperature=self.settings.temperature,
-                max_tokens=limit or self.settings.max_tokens,
-                stream=True,
-            )
-            tokens["prompt"] = tokens.get("prompt", 0) + sum(len(tokenizer()(m["content"])) for m in messages)
-            for chunk in stream:
-                piece = chunk.choices[0].delta.content if chunk.choices else None
-                if piece:
-                    tokens["completion"] = tokens.get("completion", 0) + len(tokenizer()(piece))
-                    yield piece
-        except (
-            openai.APITimeoutError,
-            httpx.TimeoutException,
-        ) as error:  # the second once the stream has begun
-            raise self._error(f"did not answer within {self.settings.timeout:g} seconds") from error
-        except openai.APIConnectionError as error:
-            raise self._error("cannot be reached") from error
-        except httpx.HTTPError as error:
-            raise self._error("broke off its reply") from error
-        except openai.AuthenticationError as error:
-            raise self._error("refuses the key", retryable=False) from error
-        except openai.APIStatusError as error:
-            raise self._error(
-                f"answered with status {error.status_code}", retryable=error.status_code >= 429
-            ) from error
-        except (openai.OpenAIError, ValueError, AttributeError, TypeError, KeyError, IndexError) as error:
-            raise self._error(
-                f"sent a reply that is not to be understood ({type(error).__name__})"
-            ) from error
-
-    def _connect(self) -> OpenAI:
-        if self._client is None:
-            from openai import OpenAI
-
-            key = (
-                self.settings.api_key.get_secret_value()
-                if self.settings.api_key
-                else os.environ.get("OPENAI_API_KEY")
-            )
-            self._client = OpenAI(
-                base_url=self.settings.base_url or None,
-                api_key=key or "none",
-                timeout=self.settings.timeout,
-                max_retries=1,
-            )
-        return self._client
-
-    def _error(self, what: str, *, retryable: bool = True) -> ModelError:
-        where = f" at {self.settings.base_url}" if self.settings.base_url else ""
-        hint = "Check llm.base_url, llm.model and llm.api_key, and that the server runs."
-        return ModelError(f"The language model{where} {what}.", hint, retryable=retryable)
-
-
 def rewrite(
-    question: str, history: Sequence[tuple[str, str]], model: Model, tokens: dict[str, int]
+    question: str, history: Sequence[tuple[str, str]], model: ChatModel, tokens: dict[str, int]
 ) -> str | None:
     """The question as the model makes it stand alone; None when what it says is no question. Raises ModelError."""
     turns = "\n".join(f"Q: {q}\nA: {a[:500]}" for q, a in history[-4:])
@@ -132,7 +47,7 @@ def rewrite(
 
 
 def write(
-    asked: Question, hits: Sequence[Hit], archive: Archive, model: Model, tokens: dict[str, int]
+    asked: Question, hits: Sequence[Hit], archive: Archive, model: ChatModel, tokens: dict[str, int]
 ) -> Iterator[tuple[Statement, tuple[Citation, ...]]]:
     """Each sentence of the model's answer once it is checked, with the citations not given before.
 
@@ -245,7 +160,7 @@ def _checked(
     archive: Archive,
     asked: Question,
     citations: list[Citation],
-    model: Model,
+    model: ChatModel,
     tokens: dict[str, int],
 ) -> tuple[Statement, tuple[Citation, ...]]:
     # "It was Xi Jinping." says nothing without its question, and would agree with any passage that names him
@@ -305,7 +220,7 @@ def _has_link(text: str, hit: Hit) -> bool:
     return all(link.rstrip(".,)") in hit.passage.text for link in re.findall(r"(?:https?://|www\.)\S+", text))
 
 
-def _entailed(text: str, hit: Hit, model: Model, tokens: dict[str, int]) -> bool:
+def _entailed(text: str, hit: Hit, model: ChatModel, tokens: dict[str, int]) -> bool:
     """What the model says of a sentence that the code let through; anything but a clear NO leaves it standing."""
     prompt: Any = prompts.load("entail", {"passage", "sentence"})
     content = prompt.substitute(passage=hit.passage.text, sentence=text)

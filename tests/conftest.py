@@ -41,10 +41,10 @@ def real_seeds() -> Path:
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """seeds/ indexed with the builtin embedder. For reading: tests that write make their own."""
-    from index.sync import index
+    from index.sync import update
 
     settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
-    index(settings, [SEEDS])
+    update(settings, [SEEDS])
     opened = Archive(settings)
     yield opened
     opened.close()

@@ -204,11 +204,18 @@ def test_modules_behind_make_exist(module: str) -> None:
     assert importlib.util.find_spec(module), f"the Makefile runs {module}"
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {canonicalize_name(Requirement(r).name) for r in requirements}
+
+
 def test_everything_needed_is_locked_with_hashes() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    needed = names([*PROJECT["dependencies"], *(r for extra in EXTRAS.values() for r in extra)])
     locked = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", LOCK, re.M)}
-    assert {canonicalize_name(Requirement(r).name) for r in needed} - locked == set()
+    assert needed - locked == set()
     for lock in (LOCK, NODEPS_LOCK):
         entries = re.split(r"^(?=[\w.-]+==)", lock, flags=re.M)[1:]
         assert entries and [e.split()[0] for e in entries if "--hash=sha256:" not in e] == []
@@ -220,18 +227,39 @@ def test_lock_names_no_address_and_nothing_for_gpus() -> None:
         assert re.findall(r"^(?:torch|triton|nvidia|tensorflow)\b[^=]*", lock, re.M) == []
 
 
+# what may import an extra's packages: they are missing where only the endpoint is installed
+MAY_NEED = {"ui": {"ui/page.py"}, "evals": {"evals/"}, "bench": {"evals/bench_"}}
+
+
 def test_everything_imported_is_a_dependency() -> None:
     """Of the project's own, not only of something it depends on, which may drop it."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    stated = {canonicalize_name(Requirement(r).name) for r in project["dependencies"]}
     ours = set(MAY_IMPORT) | {"tests"}
-    imported = {top for _, modules in imports() for m in modules if (top := m.split(".")[0]) not in ours}
     distributions = importlib_distributions()
-    third = {top: distributions[top] for top in imported if top in distributions}
     # these come with what is stated, by design of the latter
     part_of = {"starlette": "fastapi", "pydantic_core": "pydantic"}
-    missing = {top for top, names in third.items() if not names & stated and part_of.get(top) not in stated}
-    assert missing == set()
+    for path, modules in imports():
+        where = path.relative_to(ROOT).as_posix()
+        stated = names(PROJECT["dependencies"])
+        for extra, places in MAY_NEED.items():
+            if where.startswith(tuple(places)):
+                stated |= names(EXTRAS[extra])
+        for top in {m.split(".")[0] for m in modules} - ours:
+            found = distributions.get(top, set())
+            assert not found or found & stated or part_of.get(top) in stated, f"{where} imports {top}"
+
+
+def test_every_dependency_is_imported() -> None:
+    imported = {module for _, modules in imports() for module in modules}
+    tops = {module.split(".")[0] for module in imported}
+    needed_by = {"bm25s"}  # not ours to import: see pyproject.toml
+    wanted = names([*PROJECT["dependencies"], *(r for e in MAY_NEED for r in EXTRAS[e])]) - needed_by
+    found = {name for top, some in importlib_distributions().items() if top in tops for name in some}
+    # LlamaIndex's parts share one package: "llama-index-llms-openai-like" is llama_index.llms.openai_like
+    flat = {re.sub(r"[._]", "-", module) for module in imported}
+    assert [
+        n for n in wanted if n.startswith("llama-index-") and not any(f.startswith(n) for f in flat)
+    ] == []
+    assert wanted - found == set()
 
 
 def importlib_distributions() -> dict[str, set[str]]:

@@ -1,4 +1,4 @@
-"""The `dossier` command. It parses, calls and prints; what it prints is made in `ui/plain.py`.
+"""The `dossier` command. It parses, calls and prints; what it prints is made in `ui/text.py`.
 
 Heavy libraries are imported by the commands that need them, so that `--help` and an `index` run that finds
 nothing new stay fast. With `--json`, stdout gets exactly one JSON value; logs and progress go to stderr.
@@ -30,7 +30,7 @@ _HELP = {"help_option_names": ["-h", "--help"]}
 _UNREAD_SHOWN = 20
 
 
-class Run:
+class Session:
     """What every command is handed. The settings are read when first asked for."""
 
     def __init__(self, toml: Path | None) -> None:
@@ -170,10 +170,10 @@ def dossier(ctx: click.Context, toml: Path | None, verbose: bool) -> None:
         force=True,
     )
     logging.getLogger("ui.progress").setLevel(logging.INFO)
-    ctx.obj = Run(toml)
+    ctx.obj = Session(toml)
 
 
-@dossier.command()
+@dossier.command("index")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH ...]")
 @click.option(
     "--forget", multiple=True, type=click.Path(path_type=Path), metavar="PATH", help="Drop a folder."
@@ -182,8 +182,13 @@ def dossier(ctx: click.Context, toml: Path | None, verbose: bool) -> None:
 @click.option("--watch", is_flag=True, help="Go on, and index again whenever a file changes.")
 @_as_json
 @click.pass_obj
-def index(
-    run: Run, paths: tuple[Path, ...], forget: tuple[Path, ...], rebuild: bool, watch: bool, as_json: bool
+def index_command(
+    session: Session,
+    paths: tuple[Path, ...],
+    forget: tuple[Path, ...],
+    rebuild: bool,
+    watch: bool,
+    as_json: bool,
 ) -> None:
     """Bring the index up to date with its folders.
 
@@ -191,7 +196,7 @@ def index(
     folders of the settings, or the sample articles).
     """
     from index import sync
-    from ui.progress import progress
+    from ui.progress import follower
 
     if watch and (forget or rebuild):
         raise click.UsageError("--watch goes with neither --forget nor --rebuild.")
@@ -210,9 +215,11 @@ def index(
         sys.stdout.flush()
 
     if watch:
-        sync.watch(run.settings, paths, report, progress(as_json))
+        sync.watch(session.settings, paths, report, follower(as_json))
     else:
-        report(sync.index(run.settings, paths, forget=forget, rebuild=rebuild, progress=progress(as_json)))
+        report(
+            sync.update(session.settings, paths, forget=forget, rebuild=rebuild, progress=follower(as_json))
+        )
 
 
 def _articles(done: IndexReport) -> int:
@@ -232,21 +239,23 @@ def _summary(done: IndexReport) -> str:
     return text + "."
 
 
-@dossier.command()
+@dossier.command("search")
 @click.argument("question", callback=_question)
 @click.option("--limit", type=click.IntRange(1, 100), help="At most so many passages.")
 @click.option("--explain", is_flag=True, help="Show where each score comes from.")
 @_filter_options
 @_as_json
 @click.pass_obj
-def search(run: Run, /, question: str, limit: int | None, explain: bool, as_json: bool, **given: Any) -> None:
+def search_command(
+    session: Session, /, question: str, limit: int | None, explain: bool, as_json: bool, **given: Any
+) -> None:
     """Show the passages found for a QUESTION (- reads it from stdin)."""
     filters = _filters(given)
-    from rag.retrieve import search as find
-    from ui import plain
+    from rag.retrieve import search
+    from ui import text as plain
 
-    hits = find(question, run.archive, filters=filters, limit=limit)
-    articles = run.archive.catalogue.articles_by_id({hit.passage.article_id for hit in hits})
+    hits = search(question, session.archive, filters=filters, limit=limit)
+    articles = session.archive.catalogue.articles_by_id({hit.passage.article_id for hit in hits})
     names = {name: article.source for name, article in articles.items()}
     if as_json:
         _print_json({"hits": [_hit(hit, names) for hit in hits]})
@@ -263,30 +272,30 @@ def _hit(hit: Any, names: dict[str, str]) -> dict[str, Any]:
             "also_in": hit.also_in}  # fmt: skip
 
 
-@dossier.command()
+@dossier.command("ask")
 @click.argument("question", callback=_question)
 @_filter_options
 @_as_json
 @click.pass_obj
-def ask(run: Run, /, question: str, as_json: bool, **given: Any) -> None:
+def ask_command(session: Session, /, question: str, as_json: bool, **given: Any) -> None:
     """Answer a QUESTION (- reads it from stdin)."""
     filters = _filters(given)
-    from rag.answer import ask as answer_to
-    from ui import plain
+    from rag.answer import ask
+    from ui import text as plain
 
-    answer = answer_to(question, run.archive, filters=filters)
+    answer = ask(question, session.archive, filters=filters)
     if as_json:
         _print_json(asdict(answer))
     else:
         click.echo(plain.terminal(answer, _width()))
 
 
-@dossier.command()
+@dossier.command("verify")
 @click.argument("file", type=click.File(encoding="utf-8"))
 @_filter_options
 @_as_json
 @click.pass_obj
-def verify(run: Run, /, file: Iterable[str], as_json: bool, **given: Any) -> None:
+def verify_command(session: Session, /, file: Iterable[str], as_json: bool, **given: Any) -> None:
     """Check a draft, sentence by sentence, against the articles. FILE may be - for stdin."""
     filters = _filters(given)
     try:
@@ -296,9 +305,9 @@ def verify(run: Run, /, file: Iterable[str], as_json: bool, **given: Any) -> Non
     if not text.strip():
         raise click.UsageError("The draft is empty. Give it the sentences to be checked.")
     from rag.verify import verify_text
-    from ui import plain
+    from ui import text as plain
 
-    checked = verify_text(text, run.archive, filters=filters)
+    checked = verify_text(text, session.archive, filters=filters)
     if as_json:
         _print_json(
             {
@@ -310,32 +319,37 @@ def verify(run: Run, /, file: Iterable[str], as_json: bool, **given: Any) -> Non
         click.echo(plain.verdicts(checked.statements, checked.citations, _width()))
 
 
-@dossier.command()
+@dossier.command("serve")
 @click.option("--host", help="Default 127.0.0.1, this machine alone; 0.0.0.0 for the network.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default 7860; 0 takes any that is free.")
 @click.pass_obj
-def serve(run: Run, host: str | None, port: int | None) -> None:
+def serve_command(session: Session, host: str | None, port: int | None) -> None:
     """Serve page and endpoint on one port. Indexes first where nothing is indexed yet."""
-    settings = run.settings
-    from ui.listen import listen
+    settings = session.settings
+    from index.settings import where_text_goes
+    from ui.port import take_port
 
-    sock = listen(host or settings.server.host, settings.server.port if port is None else port)
+    sock = take_port(host or settings.server.host, settings.server.port if port is None else port)
     with sock:
         _index_first(settings)
-        from ui.server import serve as serving
+        from ui.server import serve
 
-        serving(settings, sock, lambda address: click.echo(f"Dossier is at {address}"))
+        def ready(address: str) -> None:
+            click.echo(f"Dossier is at {address}")
+            click.echo(where_text_goes(settings))
+
+        serve(settings, sock, ready)
 
 
 def _index_first(settings: Settings) -> None:
     from index.catalogue import Catalogue, current
-    from index.sync import index as bring_in_step
-    from ui.progress import progress
+    from index.sync import update
+    from ui.progress import follower
 
     path = current(settings.data_dir)
     if path is None or not Catalogue(path).counts()[0]:
         click.echo("Nothing is indexed yet: indexing first.", err=True)
-        click.echo(_summary(bring_in_step(settings, progress=progress(False), wait=600)), err=True)
+        click.echo(_summary(update(settings, progress=follower(False), wait=600)), err=True)
 
 
 @dossier.command(
@@ -345,14 +359,14 @@ def _index_first(settings: Settings) -> None:
 )
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def evaluate(run: Run, args: Sequence[str]) -> Any:
+def evaluate(session: Session, args: Sequence[str]) -> Any:
     """Run a question set, compare with the baseline, write a report."""
     from evals.cli import eval_command
 
-    return eval_command.main(list(args), prog_name="dossier eval", standalone_mode=False, obj=run)
+    return eval_command.main(list(args), prog_name="dossier eval", standalone_mode=False, obj=session)
 
 
-@dossier.command()
+@dossier.command("status")
 @click.option("--check", is_flag=True, help="Verify that catalogue, word index and vectors agree.")
 @click.option("--repair", is_flag=True, help="Mend what --check finds.")
 @click.option(
@@ -360,11 +374,11 @@ def evaluate(run: Run, args: Sequence[str]) -> Any:
 )
 @_as_json
 @click.pass_obj
-def status(run: Run, check: bool, repair: bool, show_settings: bool, as_json: bool) -> int:
+def status_command(session: Session, check: bool, repair: bool, show_settings: bool, as_json: bool) -> int:
     """Show what is indexed, with what, and how healthy it is."""
     from ui.status import describe
 
-    found = describe(run.settings, check=check or repair, repair=repair, settings_too=show_settings)
+    found = describe(session.settings, check=check or repair, repair=repair, settings_too=show_settings)
     if as_json:
         _print_json(found)
     else:
@@ -384,7 +398,7 @@ def _status_text(found: dict[str, Any]) -> str:
         ]
     else:
         lines.append("Nothing is indexed yet. Run `dossier index FOLDER`.")
-    lines.append(f"Answers: {found['answers']}")
+    lines += [f"Answers: {found['answers']}", f"Text: {found['text_goes']}"]
     if found["unread"]:
         lines.append(f"{len(found['unread'])} files with problems:")
         lines += [f"  {item['source']}: {item['reason']}" for item in found["unread"]]

@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 
 from rag.answer import Piece
 from rag.nouns import Answer, Statement
-from ui import plain
-from ui.forms import LONGEST_QUESTION, MOST_TURNS, Turn, pairs, wrong
+from ui import text as plain
+from ui.forms import LONGEST_QUESTION, MOST_TURNS, PastMessage, pairs, wrong
 
 MODEL = "dossier"
 
@@ -56,7 +56,7 @@ class CompletionForm(BaseModel):
     def history(self) -> list[tuple[str, str]]:
         """Earlier turns, without the lists of sources that were put under the answers."""
         turns = [
-            Turn.model_construct(role=m.role, content=m.text().split(f"\n\n{plain.SOURCES}\n")[0])
+            PastMessage.model_construct(role=m.role, content=m.text().split(f"\n\n{plain.SOURCES}\n")[0])
             for m in self.messages[:-1]
             if m.role in ("user", "assistant")
         ]

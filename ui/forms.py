@@ -76,14 +76,14 @@ class FiltersForm(_Form):
         return Filters(**{name: getattr(self, name) for name in FiltersForm.model_fields}) or None
 
 
-class Turn(_Form):
+class PastMessage(_Form):
     role: Literal["user", "assistant"]
     content: str = Field(max_length=20_000)
 
 
 class AskForm(_Form):
     question: Question
-    history: list[Turn] = Field(
+    history: list[PastMessage] = Field(
         default=[], max_length=2 * MOST_TURNS, description="earlier turns, oldest first"
     )
     filters: FiltersForm = FiltersForm()
@@ -128,7 +128,7 @@ class Recorded(BaseModel):
     recorded: bool = True
 
 
-class Found(BaseModel):
+class FoundPassage(BaseModel):
     article_id: str
     source: str
     start: int
@@ -141,7 +141,7 @@ class Found(BaseModel):
 
 
 class SearchResult(BaseModel):
-    hits: list[Found]
+    hits: list[FoundPassage]
 
 
 class VerifyResult(BaseModel):
@@ -189,7 +189,7 @@ class Error(BaseModel):
     error: ErrorDetail
 
 
-def pairs(turns: Sequence[Turn]) -> list[tuple[str, str]]:
+def pairs(turns: Sequence[PastMessage]) -> list[tuple[str, str]]:
     """Turns as (question, answer) pairs; a question nobody answered has an empty answer."""
     found: list[tuple[str, str]] = []
     for turn in turns:

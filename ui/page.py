@@ -5,22 +5,24 @@ Annotations are real here (no `from __future__`), since Gradio reads those of th
 
 import hmac
 import logging
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import gradio as gr
 from fastapi import FastAPI
 
 from index.catalogue import days
 from index.errors import DossierError, InputError
 from index.nouns import Filters
+from index.settings import where_text_goes
 from index.sync import SAMPLES
 from rag.answer import Piece
 from rag.nouns import Answer
-from ui import render
+from ui import STATIC, render
 from ui.desk import Desk
+from ui.errors import error_handlers
 from ui.forms import LONGEST_QUESTION, MOST_TURNS
 from ui.render import Turn
 
@@ -39,19 +41,13 @@ _EXAMPLES = (
 
 def mount(app: FastAPI, desk: Desk) -> FastAPI:
     """Put the page at `/`. When the endpoint asks for API keys, the page asks for one as its password."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    import gradio as gr
-
-    from ui.server import STATIC, error_handlers
-
     keys = [key.get_secret_value() for key in desk.settings.server.api_keys]
 
     def may_enter(_: str, password: str) -> bool:
         matches = [hmac.compare_digest(password.encode(), key.encode()) for key in keys]
         return any(matches)
 
-    return gr.mount_gradio_app(
+    mounted: FastAPI = gr.mount_gradio_app(
         app,
         _blocks(desk),
         path="/",
@@ -75,28 +71,20 @@ def mount(app: FastAPI, desk: Desk) -> FastAPI:
         show_error=False,
         max_file_size=1,
     )
+    return mounted
 
 
-def _blocks(desk: Desk) -> Any:
-    import gradio as gr
-
-    from ui.server import STATIC
-
+def _blocks(desk: Desk) -> gr.Blocks:
     script = (STATIC / "page.js").read_text(encoding="utf-8")
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    with gr.Blocks(title="Dossier", analytics_enabled=False, fill_width=True) as blocks:
+    answering: dict[str, Any] = {**quiet, "concurrency_limit": 8, "concurrency_id": "ask"}
+    does = _Handlers(desk)
+    blocks = gr.Blocks(title="Dossier", analytics_enabled=False, fill_width=True)
+    with blocks:
         turns = gr.State([])
         with gr.Column(elem_id="desk"):
             masthead = gr.HTML()
-            with gr.Accordion("Limit to", open=False, elem_id="limits"):
-                fields = [
-                    gr.Dropdown(label="Language", filterable=False),
-                    gr.Dropdown(label="Publisher"),
-                    gr.Dropdown(label="Genre", filterable=False),
-                    gr.Textbox(label="Published from", placeholder="2018 or 2018-01-31", max_lines=1),
-                    gr.Textbox(label="Published until", placeholder="2026", max_lines=1),
-                    gr.Textbox(label="File", placeholder="2018/* or *.md", max_lines=1),
-                ]
+            fields = _limits()
             talk = gr.HTML(elem_id="talk", js_on_load=script, apply_default_css=False)
             box = gr.Textbox(
                 elem_id="question",
@@ -110,65 +98,85 @@ def _blocks(desk: Desk) -> Any:
                 autofocus=True,
             )
         reader = gr.HTML(elem_id="reader", js_on_load=script, apply_default_css=False)
-
-        def opened() -> list[Any]:
-            try:
-                held = desk.holdings()
-            except DossierError as error:
-                return [render.masthead(0, [], None), render.problem(str(error)), *[gr.skip()] * 3]
-            if not held.articles:
-                return [render.masthead(0, [], None), render.problem(_EMPTY), *[gr.skip()] * 3]
-            examples = _EXAMPLES if held.folders == [str(SAMPLES)] else held.titles
-            named = [(render.language_name(code), code) for code in held.languages]
-            return [
-                render.masthead(held.articles, held.languages, held.years),
-                render.conversation([], examples),
-                gr.Dropdown(choices=[("Any", _ANY), *named], value=_ANY),
-                gr.Dropdown(choices=[("Any", _ANY), *((p, p) for p in held.publishers)], value=_ANY),
-                gr.Dropdown(choices=[("Any", _ANY), *((g.capitalize(), g) for g in held.genres)], value=_ANY),
-            ]
-
-        def asked(
-            question: str, before: list[Turn], *limits: str | None
-        ) -> Iterator[tuple[str, list[Turn], str]]:
-            if not question.strip():
-                yield gr.skip(), gr.skip(), question
-                return
-            struck = desk.settings.answer.unsupported == "strike"
-            earlier = before[-_TURNS_KEPT:]
-            turn = Turn(question.strip(), limits=_in_words(*limits), struck=struck)
-            for step in _steps(desk, turn, earlier, limits):
-                now = [*earlier, step]
-                yield render.conversation(now), now, ""
-
-        def example(event: gr.EventData, before: list[Turn], *limits: str | None) -> Iterator[Any]:
-            yield from asked(str(event.question), before, *limits)
-
-        def open_article(event: gr.EventData) -> str:
-            try:
-                return render.reader(desk.article(str(event.article)), int(event.start), int(event.end))
-            except DossierError as error:
-                return render.problem(str(error))
-
-        def judge(event: gr.EventData, before: list[Turn]) -> tuple[str, list[Turn]]:
-            verdict = "up" if event.verdict == "up" else "down"
-            now = []
-            for turn in before:
-                if turn.answer is not None and turn.answer.id == event.answer:
-                    desk.feedback(turn.answer.id, verdict, None, turn.question, turn.answer.text)
-                    turn = replace(turn, verdict=verdict)
-                now.append(turn)
-            return render.conversation(now), now
-
-        answering: dict[str, Any] = {**quiet, "concurrency_limit": 8, "concurrency_id": "ask"}
-        blocks.load(opened, None, [masthead, talk, *fields[:3]], **quiet)
-        box.submit(asked, [box, turns, *fields], [talk, turns, box], **answering)
-        talk.example(example, [turns, *fields], [talk, turns, box], **answering)
-        talk.open(open_article, None, reader, **quiet)
-        talk.feedback(judge, turns, [talk, turns], **quiet)
+        blocks.load(does.opened, None, [masthead, talk, *fields[:3]], **quiet)
+        box.submit(does.asked, [box, turns, *fields], [talk, turns, box], **answering)
+        talk.example(does.example, [turns, *fields], [talk, turns, box], **answering)
+        talk.open(does.open_article, None, reader, **quiet)
+        talk.feedback(does.judge, turns, [talk, turns], **quiet)
         reader.close(lambda: "", None, reader, **quiet)
     blocks.queue(default_concurrency_limit=8)
     return blocks
+
+
+def _limits() -> list[gr.components.Component]:
+    """The fields of a filter, in the order of `_filters`."""
+    with gr.Accordion("Limit to", open=False, elem_id="limits"):
+        return [
+            gr.Dropdown(label="Language", filterable=False),
+            gr.Dropdown(label="Publisher"),
+            gr.Dropdown(label="Genre", filterable=False),
+            gr.Textbox(label="Published from", placeholder="2018 or 2018-01-31", max_lines=1),
+            gr.Textbox(label="Published until", placeholder="2026", max_lines=1),
+            gr.Textbox(label="File", placeholder="2018/* or *.md", max_lines=1),
+        ]
+
+
+class _Handlers:
+    """What the page does when it is opened, asked, clicked."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def opened(self) -> list[Any]:
+        goes = where_text_goes(self.desk.settings)
+        try:
+            held = self.desk.holdings()
+        except DossierError as error:
+            return [render.masthead(0, [], None, goes), render.problem(str(error)), *[gr.skip()] * 3]
+        if not held.articles:
+            return [render.masthead(0, [], None, goes), render.problem(_EMPTY), *[gr.skip()] * 3]
+        examples = _EXAMPLES if held.folders == [str(SAMPLES)] else held.titles
+        named = [(render.language_name(code), code) for code in held.languages]
+        return [
+            render.masthead(held.articles, held.languages, held.years, goes),
+            render.conversation([], examples),
+            gr.Dropdown(choices=[("Any", _ANY), *named], value=_ANY),
+            gr.Dropdown(choices=[("Any", _ANY), *((p, p) for p in held.publishers)], value=_ANY),
+            gr.Dropdown(choices=[("Any", _ANY), *((g.capitalize(), g) for g in held.genres)], value=_ANY),
+        ]
+
+    def asked(
+        self, question: str, before: list[Turn], *limits: str | None
+    ) -> Iterator[tuple[str, list[Turn], str]]:
+        if not question.strip():
+            yield gr.skip(), gr.skip(), question
+            return
+        struck = self.desk.settings.answer.unsupported == "strike"
+        earlier = before[-_TURNS_KEPT:]
+        turn = Turn(question.strip(), limits=_in_words(*limits), struck=struck)
+        for step in _steps(self.desk, turn, earlier, limits):
+            now = [*earlier, step]
+            yield render.conversation(now), now, ""
+
+    def example(self, event: gr.EventData, before: list[Turn], *limits: str | None) -> Iterator[Any]:
+        yield from self.asked(str(event.question), before, *limits)
+
+    def open_article(self, event: gr.EventData) -> str:
+        try:
+            article = self.desk.article(str(event.article))
+            return render.reader(article, int(event.start), int(event.end))
+        except DossierError as error:
+            return render.problem(str(error))
+
+    def judge(self, event: gr.EventData, before: list[Turn]) -> tuple[str, list[Turn]]:
+        verdict = "up" if event.verdict == "up" else "down"
+        now = []
+        for turn in before:
+            if turn.answer is not None and turn.answer.id == event.answer:
+                self.desk.feedback(turn.answer.id, verdict, None, turn.question, turn.answer.text)
+                turn = replace(turn, verdict=verdict)
+            now.append(turn)
+        return render.conversation(now), now
 
 
 def _steps(desk: Desk, turn: Turn, earlier: list[Turn], limits: tuple[str | None, ...]) -> Iterator[Turn]:

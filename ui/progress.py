@@ -62,7 +62,7 @@ class Lines(Progress):
     def finish(self) -> None: ...
 
 
-def progress(quiet: bool) -> Progress:
+def follower(quiet: bool) -> Progress:
     """What suits where stderr goes."""
     if quiet:
         return Progress()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from index.nouns import Article
 from rag.nouns import Answer, Citation, Statement, Support
-from ui import plain
+from ui import text as plain
 
 _SHOWN = 30_000  # characters of a long article shown on each side of the quote
 _LANGUAGES = {
@@ -51,8 +51,8 @@ def language_name(code: str) -> str:
     return _LANGUAGES.get(code, code)
 
 
-def masthead(articles: int, languages: Sequence[str], years: tuple[str, str] | None) -> str:
-    """Name and what is indexed."""
+def masthead(articles: int, languages: Sequence[str], years: tuple[str, str] | None, text_goes: str) -> str:
+    """Name, what is indexed, and where text goes."""
     held = [f"{articles:,} article{'s' * (articles != 1)}", ", ".join(map(language_name, languages))]
     if years:
         held.append(years[0] if years[0] == years[1] else f"{years[0]}–{years[1]}")
@@ -60,7 +60,8 @@ def masthead(articles: int, languages: Sequence[str], years: tuple[str, str] | N
     return (
         '<header class="masthead"><h1>Dossier</h1>'
         f'<p class="holdings">{line}</p>'
-        '<p class="promise">Every sentence with the exact words it rests on</p></header>'
+        '<p class="promise">Every sentence with the exact words it rests on</p>'
+        f'<p class="goes">{_esc(text_goes)}</p></header>'
     )
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from importlib.util import find_spec
 from itertools import chain
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -27,8 +26,9 @@ from index.errors import DossierError
 from index.settings import Settings
 from rag.answer import Piece, warm
 from rag.nouns import Answer
-from ui import completions
+from ui import STATIC, completions
 from ui.desk import Desk
+from ui.errors import error_body, error_handlers, unexpected
 from ui.forms import (
     ArticleInfo,
     Articles,
@@ -37,7 +37,7 @@ from ui.forms import (
     AskForm,
     Error,
     FeedbackForm,
-    Found,
+    FoundPassage,
     Recorded,
     SearchForm,
     SearchResult,
@@ -49,13 +49,14 @@ from ui.guard import Guard
 
 log = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parent / "static"
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": Error} for status in (401, 404, 413, 422, 429, 500, 502, 503)
 }
 _ABOUT = (
     "Questions over a folder of news articles, answered with the exact words that each sentence rests on."
 )
+
+_NO_PAGE = "The chat page is not installed; `pip install 'dossier-news[ui]'` adds it."
 
 
 def create_app(
@@ -66,11 +67,15 @@ def create_app(
     app: FastAPI = FastAPIOffline(
         title="Dossier", description=_ABOUT, redoc_url=None, favicon_url="/favicon.ico", responses=_ERRORS
     )
-    _add_endpoint(app, desk)
+    _add_questions(app, desk)
+    _add_articles(app, desk)
+    _add_completions(app, desk)
     _add_health(app, desk)
     _add_files(app)
     _add_errors(app)
-    if page:
+    if page and find_spec("gradio") is None:
+        _add_no_page(app)
+    elif page:
         from ui.page import mount
 
         app = mount(app, desk)
@@ -84,7 +89,7 @@ def create_app(
     return app
 
 
-def _add_endpoint(app: FastAPI, desk: Desk) -> None:
+def _add_questions(app: FastAPI, desk: Desk) -> None:
     # plain `def`: FastAPI runs these in its thread pool, since answering computes
     @app.post("/api/v1/ask", response_model=Answer, tags=["questions"])
     def ask(form: AskForm) -> Any:
@@ -110,7 +115,7 @@ def _add_endpoint(app: FastAPI, desk: Desk) -> None:
         sources = {a: desk.article(a).source for a in {hit.passage.article_id for hit in hits}}
         return SearchResult(
             hits=[
-                Found(
+                FoundPassage(
                     article_id=hit.passage.article_id,
                     source=sources[hit.passage.article_id],
                     start=hit.passage.start,
@@ -125,6 +130,8 @@ def _add_endpoint(app: FastAPI, desk: Desk) -> None:
             ]
         )
 
+
+def _add_articles(app: FastAPI, desk: Desk) -> None:
     @app.get("/api/v1/articles", tags=["articles"])
     def articles(query: Annotated[ArticlesQuery, Query()]) -> Articles:
         """What is indexed, in order of folder and path."""
@@ -144,6 +151,8 @@ def _add_endpoint(app: FastAPI, desk: Desk) -> None:
         desk.feedback(form.answer_id, form.verdict, form.comment, form.question, form.answer)
         return Recorded()
 
+
+def _add_completions(app: FastAPI, desk: Desk) -> None:
     @app.post("/v1/chat/completions", tags=["OpenAI-compatible"])
     def chat_completions(form: completions.CompletionForm) -> Any:
         """The last message is the question; sources follow as text and, in full, in `citations`."""
@@ -204,11 +213,12 @@ def _add_files(app: FastAPI) -> None:
         return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
-# ------------------------------------------------------------------------------------------------- errors
+def _add_no_page(app: FastAPI) -> None:
+    log.warning("%s", _NO_PAGE)
 
-
-def error_body(code: str, message: str, hint: str = "") -> dict[str, Any]:
-    return {"error": {"code": code, "message": message, "hint": hint}}
+    @app.get("/", include_in_schema=False)
+    async def no_page() -> PlainTextResponse:
+        return PlainTextResponse(f"{_NO_PAGE}\nThe endpoint is described at /docs.\n")
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -227,58 +237,6 @@ def _add_errors(app: FastAPI) -> None:
 
     for kind, handler in error_handlers().items():
         app.add_exception_handler(kind, handler)
-
-
-def error_handlers() -> dict[type[Exception], Callable[[Request, Any], JSONResponse]]:
-    """Every error in the one form, for the endpoint and the page's own routes alike."""
-    return {
-        DossierError: _dossier_error,
-        RequestValidationError: _validation_error,
-        HTTPException: _http_error,
-        Exception: _unexpected_error,
-    }
-
-
-def _dossier_error(request: Request, error: DossierError) -> JSONResponse:
-    headers = {"retry-after": "5"} if error.retryable else None
-    return JSONResponse(error_body(error.code, error.message, error.hint), error.http_status, headers)
-
-
-def _validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-    first = error.errors()[0]
-    if first["type"] == "dossier":
-        return JSONResponse(error_body("bad_input", first["ctx"]["message"], first["ctx"]["hint"]), 422)
-    if first["type"] == "json_invalid" or first["loc"] == ("body",):
-        message = "The body is not a JSON object."
-        return JSONResponse(
-            error_body("bad_json", message, "Send one as `Content-Type: application/json`."), 400
-        )
-    where = ".".join(str(part) for part in first["loc"][1:])
-    problem = re.sub(r"^\w+ error, ", "", first["msg"])
-    message = f"The field `{where}` is wrong: {problem[:1].lower()}{problem[1:]}."
-    if first["type"] == "extra_forbidden":
-        message = f"There is no field `{where}`."
-    return JSONResponse(error_body("bad_input", message, "See /docs for the fields and their limits."), 422)
-
-
-def _http_error(request: Request, error: HTTPException) -> JSONResponse:
-    codes = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-    messages = {
-        404: f"Nothing is at {request.url.path[:200]}.",
-        405: f"{request.method} is not possible at {request.url.path[:200]}.",
-    }
-    message = messages.get(error.status_code, f"{str(error.detail).rstrip('.')}.")
-    body = error_body(codes.get(error.status_code, "http"), message, "See /docs for what there is.")
-    return JSONResponse(body, error.status_code, dict(error.headers or {}))
-
-
-def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
-    # Starlette logs the traceback on its way out
-    return JSONResponse(error_body(*_unexpected()), 500)
-
-
-def _unexpected() -> tuple[str, str, str]:
-    return "internal", "Something went wrong inside Dossier.", "Its log has the details; please report it."
 
 
 # -------------------------------------------------------------------------------------------------- events
@@ -325,7 +283,7 @@ def _error_data(error: DossierError | None) -> str:
 
 
 def _stream_error(error: DossierError | None) -> dict[str, Any]:
-    return error_body(error.code, error.message, error.hint) if error else error_body(*_unexpected())
+    return error_body(error.code, error.message, error.hint) if error else error_body(*unexpected())
 
 
 # ------------------------------------------------------------------------------------------------- serving

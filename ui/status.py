@@ -6,13 +6,14 @@ from dataclasses import asdict
 from typing import Any
 
 from index.catalogue import Catalogue, current
-from index.settings import Settings
+from index.settings import Settings, where_text_goes
 
 
 def describe(settings: Settings, *, check: bool, repair: bool, settings_too: bool) -> dict[str, Any]:
     """With `check`, `problems` lists what is wrong; with `repair`, what is still wrong after mending."""
     found: dict[str, Any] = {"data_dir": str(settings.data_dir.absolute()), "indexed": False, "unread": []}
-    found["answers"] = f"written by {settings.llm.model}" if settings.llm.model else "quoted"
+    found["answers"] = _answers(settings)
+    found["text_goes"] = where_text_goes(settings)
     if path := current(settings.data_dir):
         catalogue = Catalogue(path)
         try:
@@ -37,9 +38,15 @@ def describe(settings: Settings, *, check: bool, repair: bool, settings_too: boo
     return found
 
 
+def _answers(settings: Settings) -> str:
+    llm = settings.llm
+    writer = llm.client or llm.model or ("the model of your server" if llm.base_url else None)
+    return f"written by {writer}, else quoted" if writer else "quoted"
+
+
 def _check(catalogue: Catalogue, settings: Settings, repair: bool) -> dict[str, list[str]]:
     from index import health
-    from index.sync import index
+    from index.sync import update
     from index.vectors import Vectors
 
     vectors = Vectors(settings.data_dir, settings.vectors, catalogue.get("name") or "dossier")
@@ -48,7 +55,7 @@ def _check(catalogue: Catalogue, settings: Settings, repair: bool) -> dict[str, 
         if not (repair and problems):
             return {"problems": problems}
         health.repair(catalogue, vectors)
-        index(settings, wait=60)  # reads again what had to be forgotten
+        update(settings, wait=60)  # reads again what had to be forgotten
         return {"repaired": problems, "problems": health.check(catalogue, vectors)}
     finally:
         vectors.close()

@@ -28,7 +28,7 @@ def made(scores: list[float], kind: str = "factoid", metric: str = "accuracy") -
     return Run(dict(MADE), [outcome(n, kind, **{metric: score}) for n, score in enumerate(scores)])
 
 
-def verdict(before: Run, after: Run) -> gate.Verdict:
+def verdict(before: Run, after: Run) -> gate.GateVerdict:
     return gate.compare(gate.as_baseline(before), after)
 
 

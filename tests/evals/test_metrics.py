@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evals import metrics
 from evals.sets import Item
-from rag.nouns import Answer, Citation, Statement
+from rag.nouns import Answer, Citation, Statement, Status
 
 ITEM = Item(
     "q",
@@ -35,7 +35,7 @@ def citation(
 def answer(
     text: str, *statements: Statement, cited: tuple[Citation, ...] = (), confidence: float = 0.9
 ) -> Answer:
-    status = "answered" if text else "not_found"
+    status: Status = "answered" if text else "not_found"
     return Answer(
         "id", "q", "q", status, text, statements, cited, (), "quote", None, "en", confidence=confidence
     )

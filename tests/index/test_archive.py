@@ -14,13 +14,13 @@ from index.archive import Archive
 from index.errors import EmptyIndexError
 from index.nouns import Filters
 from index.settings import ROOT, Settings, VectorSettings
-from index.sync import index
+from index.sync import update
 
 QUERY = TinyEncoder().embed_query("a question")
 ELSEWHERE = (
     "import sys; from pathlib import Path; from evals.synthetic import TinyEncoder\n"
-    "from index.settings import Settings; from index.sync import index\n"
-    "index(Settings(data_dir=Path(sys.argv[1])), rebuild=len(sys.argv) > 2, encoder=TinyEncoder())"
+    "from index.settings import Settings; from index.sync import update\n"
+    "update(Settings(data_dir=Path(sys.argv[1])), rebuild=len(sys.argv) > 2, encoder=TinyEncoder())"
 )
 
 
@@ -28,7 +28,7 @@ ELSEWHERE = (
 def settings(tmp_path: Path) -> Settings:
     write_articles(tmp_path / "folder", 4, words=80)
     made = Settings(data_dir=tmp_path / "data")
-    index(made, [tmp_path / "folder"], encoder=TinyEncoder())
+    update(made, [tmp_path / "folder"], encoder=TinyEncoder())
     return made
 
 
@@ -76,10 +76,10 @@ def test_memory_chroma_and_catalogue_find_the_same(settings: Settings) -> None:
         assert [i for i, _ in held] == [i for i, _ in searched]
         assert [c for _, c in held] == pytest.approx([c for _, c in searched], abs=1e-3)
     rows = archives[0].rows_with("en_the", "en")["en"]
-    held, searched = (archive.found("en", [*some, "gone"], [*rows.tolist(), 10**6]) for archive in archives)
-    assert held.ids == searched.ids and len(held.ids) >= len(some) and held.terms == searched.terms
+    mine, theirs = (archive.found("en", [*some, "gone"], [*rows.tolist(), 10**6]) for archive in archives)
+    assert mine.ids == theirs.ids and len(mine.ids) >= len(some) and mine.terms == theirs.terms
     for name in ("rows", "passages", "sentences", "cuts"):
-        assert (getattr(held, name) == getattr(searched, name)).all(), name
+        assert (getattr(mine, name) == getattr(theirs, name)).all(), name
     for archive in archives:
         archive.close()
 

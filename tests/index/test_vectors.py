@@ -22,7 +22,7 @@ from index.archive import Archive
 from index.catalogue import Catalogue, current
 from index.errors import VectorStoreError
 from index.settings import Settings, VectorSettings
-from index.sync import index
+from index.sync import update
 from index.vectors import Vectors
 
 QUERY = TinyEncoder().embed_query("a question")
@@ -39,7 +39,7 @@ def open_both(settings: Settings) -> tuple[Catalogue, Vectors]:
 def settings(tmp_path: Path) -> Settings:
     write_articles(tmp_path / "folder", 6, words=80)
     made = Settings(data_dir=tmp_path / "data", vectors=VectorSettings(in_memory=0))
-    index(made, [tmp_path / "folder"], encoder=TinyEncoder())
+    update(made, [tmp_path / "folder"], encoder=TinyEncoder())
     return made
 
 
@@ -86,7 +86,7 @@ def test_a_lost_or_damaged_directory_is_made_again_without_embedding(
     def never(keys: list[str]) -> None:
         raise AssertionError("embedded again")
 
-    report = index(settings, encoder=TinyEncoder(never))
+    report = update(settings, encoder=TinyEncoder(never))
     assert report.unchanged == 6
     assert differences(contents(settings), before) == []
 
@@ -95,8 +95,8 @@ def test_damage_that_only_shows_in_use_is_repaired(settings: Settings) -> None:
     catalogue, vectors = open_both(settings)
     before = contents(settings)
     (some,) = {p for p in catalogue.ids_in("en") if p.startswith(sorted(catalogue.ids_in("en"))[0])}
-    vectors._collection("en").delete(ids=[some])
-    vectors._collection("es").add(ids=["ghost"], embeddings=[QUERY.tolist()])
+    vectors.index.remove("en", [some])
+    vectors.index.put("es", ["ghost"], [QUERY])
     problems = health.check(catalogue, vectors)
     assert len(problems) == 2 and "lacks 1" in problems[0] and "1 passages in es that are gone" in problems[1]
     archive = Archive(settings)
@@ -189,19 +189,19 @@ def on(url: str, settings: Settings, **more: object) -> Settings:
 def test_a_server_shared_by_two_readers(gate: str, settings: Settings, tmp_path: Path) -> None:
     secrets = {"token": SecretStr("secret"), "headers": {"X-Team": SecretStr("news")}}
     remote = on(gate, settings, **secrets)
-    index(remote, [tmp_path / "folder"], encoder=TinyEncoder())
+    update(remote, [tmp_path / "folder"], encoder=TinyEncoder())
     assert not (remote.data_dir / "chroma").exists()
     assert differences(contents(remote), contents(settings)) == []
     first, second = Archive(remote), Archive(remote)
     found = first.nearest("en", QUERY, 3)
     assert found == second.nearest("en", QUERY, 3) and len(found) == 3
     (tmp_path / "folder" / "000" / "000000.txt").unlink()
-    index(remote, encoder=TinyEncoder())
+    update(remote, encoder=TinyEncoder())
     catalogue = first.catalogue
     for archive in (first, second):
         assert {i for i, _ in archive.nearest("en", QUERY, 3)} <= catalogue.ids_in("en")
     old = catalogue.get("name")
-    index(remote, rebuild=True, encoder=TinyEncoder())
+    update(remote, rebuild=True, encoder=TinyEncoder())
     replaced = Vectors(remote.data_dir, remote.vectors, old or "")
     assert replaced.counts() == {}  # dropped
     replaced.close()
@@ -217,7 +217,7 @@ def test_a_server_that_is_down(settings: Settings, tmp_path: Path, caplog: pytes
         nobody.bind(("127.0.0.1", 0))
         down = on(f"http://user:pass@127.0.0.1:{nobody.getsockname()[1]}", settings)
         with pytest.raises(VectorStoreError, match=r"Check that it runs") as caught:
-            index(down, [tmp_path / "folder"], encoder=TinyEncoder())
+            update(down, [tmp_path / "folder"], encoder=TinyEncoder())
         assert caught.value.retryable and "pass" not in str(caught.value)
         archive = Archive(down)
         found = archive.nearest("en", QUERY, 3)
@@ -228,8 +228,8 @@ def test_a_server_that_is_down(settings: Settings, tmp_path: Path, caplog: pytes
 
 def test_a_run_after_the_server_was_down_catches_up(server: str, settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(VectorStoreError):
-        index(on("http://127.0.0.1:9", settings), [tmp_path / "folder"], encoder=TinyEncoder())
+        update(on("http://127.0.0.1:9", settings), [tmp_path / "folder"], encoder=TinyEncoder())
     asked: list[str] = []
-    index(on(server, settings), encoder=TinyEncoder(asked.extend))
+    update(on(server, settings), encoder=TinyEncoder(asked.extend))
     assert asked == []
     assert differences(contents(on(server, settings)), contents(settings)) == []

@@ -10,7 +10,7 @@ import pytest
 
 from index.archive import Archive
 from index.settings import Settings
-from index.sync import index
+from index.sync import update
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def archive_of(place: Path, articles: dict[str, str]) -> Iterator[Archive]:
     for name, content in articles.items():
         (folder / name).write_text(content, encoding="utf-8")
     settings = Settings(data_dir=place / "data")
-    index(settings, [folder])
+    update(settings, [folder])
     archive = Archive(settings)
     yield archive
     archive.close()

@@ -19,7 +19,7 @@ from index.nouns import Article, Filters
 from index.settings import RetrievalSettings
 from rag.llamaindex import LanguageFairRetriever
 from rag.nouns import Hit
-from rag.retrieve import rank, read, search, understood
+from rag.retrieve import look_up, rank, search, understood
 
 TODAY = date(2026, 3, 1)
 
@@ -168,7 +168,7 @@ def test_the_other_modes_rank_too(archive: Archive, mode: Any) -> None:
     asked = understood("How much did the first phase of the port of Chancay cost?", archive)
     vector = archive.encoder.embed_query(asked.standalone)
     chosen = RetrievalSettings(mode=mode)
-    hits = rank(read(asked, archive, chosen), vector, archive, chosen)
+    hits = rank(look_up(asked, archive, chosen), vector, archive, chosen)
     assert hits and "Chancay" in hits[0].passage.text
 
 
@@ -207,7 +207,7 @@ def test_a_reranker_is_plugged_in_by_setting(archive: Archive) -> None:
     asked = understood(question, archive)
     vector = archive.encoder.embed_query(question)
     settings = RetrievalSettings(reranker=f"{__name__}:ShortestFirst")
-    hits = rank(read(asked, archive, settings), vector, archive, settings, 3)
+    hits = rank(look_up(asked, archive, settings), vector, archive, settings, 3)
     assert ASKED.questions == [question]
     assert len(hits) == 3 and [h.score for h in hits] == [1.0, 0.5, pytest.approx(1 / 3)]
     assert [len(h.passage.text) for h in hits] == sorted(len(h.passage.text) for h in hits)
@@ -222,4 +222,4 @@ def test_a_reranker_that_cannot_be_loaded_is_named(archive: Archive, name: str) 
     vector = archive.encoder.embed_query(asked.standalone)
     chosen = RetrievalSettings(reranker=name)
     with pytest.raises(SettingsError, match="reranker"):
-        rank(read(asked, archive, chosen), vector, archive, chosen)
+        rank(look_up(asked, archive, chosen), vector, archive, chosen)

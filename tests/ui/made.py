@@ -17,7 +17,7 @@ from index.nouns import Filters
 from rag.answer import Piece
 from rag.nouns import Answer, Citation, Statement
 from ui.desk import Desk, History
-from ui.listen import listen
+from ui.port import take_port
 
 CITATION = Citation(
     number=1,
@@ -90,7 +90,7 @@ DOWN = ModelError("The model server does not answer.", "Start it, or unset llm.m
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
     """The base address of the application, served in a thread."""
-    sock = listen("127.0.0.1", 0)
+    sock = take_port("127.0.0.1", 0)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()

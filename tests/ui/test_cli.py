@@ -137,7 +137,8 @@ def test_index_reports_status_and_forgets(folder: Path, tmp_path: Path) -> None:
     status = _json(_dossier(data, "status", "--check", "--settings", "--json"))
     assert status["articles"] == 1 and status["problems"] == [] and status["folders"] == [str(folder)]
     assert status["unread"][0]["source"] == "empty.txt" and status["settings"]["server.port"] == 7860
-    assert "1 articles" in _dossier(data, "status").stdout
+    told = _dossier(data, "status").stdout
+    assert "1 articles" in told and "Nothing leaves this machine." in told
     done = _dossier(data, "ask", "How much did the bridge cost?")
     assert done.returncode == 0 and "40 million euros" in done.stdout and "date unknown" in done.stdout
     assert _json(_dossier(data, "index", "--forget", str(folder), "--json"))["removed"] == 1
@@ -200,6 +201,7 @@ def test_serve_indexes_first_prints_its_address_and_ends_cleanly(folder: Path, t
                 break
             except httpx.ConnectError:
                 time.sleep(0.1)
+        assert process.stdout.readline() == "Nothing leaves this machine.\n"
         assert "Dossier" in httpx.get(address).text
     finally:
         process.terminate()

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
+from pydantic import SecretStr
 
 from index.archive import Archive
 from index.settings import ServerSettings, Settings
-from index.sync import index
+from index.sync import update
 from rag.answer import Piece
 from tests.ui.made import ANSWER, CITATION, DOWN, STATEMENT, scripted, serving
 from ui.server import create_app
@@ -112,7 +113,7 @@ def test_hostile_articles_and_questions_do_nothing(tmp_path: Path, page: Page) -
         f"{front}{text} [here](javascript:alert(1)) {{{{7*7}}}} ${{7*7}}.\n", "utf-8"
     )
     settings = Settings(data_dir=tmp_path / "data")
-    index(settings, [folder])
+    update(settings, [folder])
     archive = Archive(settings)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -150,7 +151,7 @@ def test_errors_are_said_on_the_page(archive: Archive, page: Page) -> None:
 
 
 def test_with_keys_the_page_asks_for_one(archive: Archive, page: Page) -> None:
-    server = ServerSettings(api_keys=["k-1"])
+    server = ServerSettings(api_keys=[SecretStr("k-1")])
     settings = archive.settings.model_copy(update={"server": server})
     with serving(create_app(archive, settings)) as site:
         page.goto(site)

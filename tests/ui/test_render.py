@@ -83,7 +83,7 @@ def _everywhere(text: str) -> tuple[str, Article]:
     shown = (
         render.conversation(turns)
         + render.conversation([], [text])
-        + render.masthead(1, [text], (text, text))
+        + render.masthead(1, [text], (text, text), text)
     )
     return shown + render.reader(article, 7, 7 + len(text)) + render.problem(text), article
 

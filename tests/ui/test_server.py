@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from index.archive import Archive
 from index.settings import ServerSettings, Settings
@@ -180,7 +181,9 @@ def test_errors_before_and_within_a_stream(archive: Archive) -> None:
 
 def test_keys_rate_and_cors(archive: Archive) -> None:
     server = ServerSettings(
-        api_keys=["k-1", "k-2"], requests_per_minute=5, cors_origins=["https://news.example"]
+        api_keys=[SecretStr("k-1"), SecretStr("k-2")],
+        requests_per_minute=5,
+        cors_origins=["https://news.example"],
     )
     settings = archive.settings.model_copy(update={"server": server})
     with serving(create_app(archive, settings, page=False)) as base:

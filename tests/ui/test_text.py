@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.ui.made import ABSENT, ANSWER, REMOVED, STATEMENT
-from ui import plain
+from ui import text as plain
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ class PortError(DossierError):
     code = "port"
 
 
-def listen(host: str, port: int) -> socket.socket:
+def take_port(host: str, port: int) -> socket.socket:
     """A listening socket. Raises PortError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)

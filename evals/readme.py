@@ -1,4 +1,4 @@
-"""`python -m evals.figures` (`make figures`): writes README's figures out of the last results in reports/.
+"""`python -m evals.readme` (`make figures`): writes README's figures out of the last results in reports/.
 
 `make eval` leaves eval.json there and `make bench` bench.json; what is missing is measured first.
 """
