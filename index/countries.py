@@ -8,6 +8,8 @@ from functools import cache, lru_cache
 from index.languages import Language, cldr, pack
 
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w’'.&-]*"
+# runs of capitalised words, small words between them allowed ("Trinidad and Tobago")
+_CAPITALISED = re.compile(rf"{_CAPITAL}(?:\s(?:[^\W\d_]{{1,3}} )?{_CAPITAL})*")
 
 
 @lru_cache(maxsize=20_000)
@@ -15,14 +17,16 @@ def territories(text: str, language: str) -> frozenset[str]:
     """ISO codes of the countries and regions named in `text` (names only, no adjectives: "Kina", "US")."""
     known = pack(language)
     found = set()
-    for match in _capitalised(language).finditer(text):
-        words = re.split(r"\s+", match.group())
-        for i in range(len(words)):
-            for j in range(min(len(words), i + 5), i, -1):
-                if code := _named(" ".join(words[i:j]), known):
-                    found.add(code)
-                    break
-    return frozenset(found)
+    for match in _CAPITALISED.finditer(text):
+        words = match.group().split()
+        at = 0
+        while at < len(words):
+            ends = range(min(len(words), at + 5), at, -1)
+            code, at = next(
+                ((c, j) for j in ends if (c := _named(" ".join(words[at:j]), known))), ("", at + 1)
+            )
+            found.add(code)
+    return frozenset(found - {""})
 
 
 @lru_cache(maxsize=20_000)
@@ -65,12 +69,6 @@ def _names(language: str) -> tuple[dict[str, str], dict[str, str]]:
     short = {name: code for name, code in listed if len(name.replace(".", "")) == 2}
     longer = {name.lower(): code for name, code in listed if name not in short}
     return short, cldr.territories(language) | longer
-
-
-@cache
-def _capitalised(language: str) -> re.Pattern[str]:
-    """Runs of capitalised words, small words between them allowed ("Trinidad and Tobago")."""
-    return re.compile(rf"{_CAPITAL}(?:\s(?:[^\W\d_]{{1,3}} )?{_CAPITAL})*")
 
 
 def _ends(ending: str, endings: str) -> bool:

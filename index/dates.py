@@ -44,9 +44,9 @@ def moments(text: str, language: str) -> tuple[Moment, ...]:
 
 def _alone(text: str, language: str, found: list[Moment]) -> list[Moment]:
     """A month alone ("in December") says less than a date but is not nothing."""
-    months, doubtful = _months(language), pack(language).dates.doubtful
+    months, doubtful = cldr.months(language, "wide"), pack(language).dates.doubtful
     lone = []
-    for word in re.finditer(r"[^\W\d_]{4,}", text):
+    for word in re.finditer(r"[^\W\d_]{3,}", text):
         name = word.group()
         if name.lower() not in months or any(m.start <= word.start() < m.end for m in found):
             continue

@@ -98,7 +98,7 @@ def _forms(language: str) -> _Forms:
     return _Forms(
         scale=re.compile(rf"{_BLANKS}(?P<scale>{scale})", re.I),
         scales={f"s{i}": factor for i, factor in enumerate(by_factor)},
-        unit=re.compile(rf"{_BLANKS}(?:(?:{told.of.either})\s+)?(?:{unit})(?!\w)", re.I),
+        unit=re.compile(rf"{_BLANKS}(?:(?:{told.of.either})\s*)?(?:{unit})(?!\w)", re.I),
         units={f"u{i}": name for i, name in enumerate(units)},
         money=frozenset({*_SIGNS.values(), *known.money}),
         parts=tuple(

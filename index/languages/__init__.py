@@ -246,10 +246,11 @@ def pack(code: str) -> Language:
     Raises ValueError where its file lacks a list or holds one that no code asks for.
     """
     known = normalise(code) or code
-    if known not in codes():
-        return Language(known)
-    text = (resources.files(__name__) / f"{known}.toml").read_text(encoding="utf-8")
-    return parse(known, text)
+    if known != code:
+        return pack(known)
+    if code not in codes():
+        return Language(code)
+    return parse(code, (resources.files(__name__) / f"{code}.toml").read_text(encoding="utf-8"))
 
 
 def parse(code: str, text: str) -> Language:
