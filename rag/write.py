@@ -16,6 +16,7 @@ from typing import Any
 
 import prompts
 from index.archive import Archive
+from index.languages import cldr
 from index.nouns import Article
 from index.split import sentences, tokenizer
 from rag.chat import ChatModel
@@ -83,12 +84,7 @@ def _shown(hits: Sequence[Hit], articles: Mapping[str, Article], most: int) -> l
 def _messages(
     asked: Question, shown: Sequence[Hit], articles: Mapping[str, Article], archive: Archive
 ) -> list[dict[str, str]]:
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        language = Locale.parse(asked.language).get_language_name("en") or asked.language
-    except (UnknownLocaleError, ValueError):
-        language = "the language of the question"
+    language = cldr.name(asked.language) or "the language of the question"
     fence = f"=== {secrets.token_hex(4)} ==="  # an article cannot close a fence it cannot guess
     stories: dict[str, int] = {}
     blocks = []
@@ -120,7 +116,7 @@ def _messages(
 def _clean(hit: Hit, article: Article) -> list[str]:
     """The passage's sentences but for those that talk to a model."""
     cut = [article.text[a:b] for a, b in hit.passage.sentences] or [hit.passage.text]
-    return [s for s in cut if not talks_to_a_model(s)]
+    return [s for s in cut if not talks_to_a_model(s, article.language)]
 
 
 def _sentences(pieces: Iterator[str], language: str) -> Iterator[str]:
@@ -181,7 +177,7 @@ def _checked(
         others = [n for n in range(1, len(shown) + 1) if n not in numbers]
         right = [n for n in others if judged(n).support != "unsupported"]
         standing = sorted(right, key=lambda n: -judged(n).probability)[:1]
-    if talks_to_a_model(text) or (
+    if talks_to_a_model(text, asked.language) or (
         re.search(r"https?://|www\.", text) and not any(_has_link(text, shown[n - 1]) for n in standing)
     ):
         return Statement(text, (), "unsupported", "it is not part of an answer from the articles"), ()

@@ -1,6 +1,6 @@
 """A checkpoint -> `rag/reader.npz`, the weights that Dossier ships: matrices in int8 by output channel, the rest in float32.
 
-    python -m rag.training.export --checkpoint FILE [--out rag/reader.npz]
+python -m rag.training.export --checkpoint FILE [--out rag/reader.npz]
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def tensors(state: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
     upper = sorted({int(name.split(".")[1]) for name in floats if name.startswith("upper.")})
     for place in upper:
         at, name = f"upper.{place}.", f"l{LOWER + place}."
-        thirds = zip("qkv", np.split(floats[at + "qkv.weight"], 3), np.split(floats[at + "qkv.bias"], 3), strict=True)
+        thirds = zip(
+            "qkv", np.split(floats[at + "qkv.weight"], 3), np.split(floats[at + "qkv.bias"], 3), strict=True
+        )
         for part, matrix, bias in thirds:
             keep(name + part, matrix, bias)
         for part in PARTS:

@@ -87,10 +87,9 @@ class ReaderModel(nn.Module):
         self.register_buffer("words", torch.from_numpy(words), persistent=False)
         self.register_buffer("positions", torch.from_numpy(positions.copy()), persistent=False)
         self.norm = nn.LayerNorm(hidden, weights.epsilon)
-        layers = [
-            Layer(hidden, weights.heads, weights.ffn, weights.epsilon) for _ in range(weights.layers)
-        ]
-        self.marks = nn.Parameter(torch.zeros(len(MARKS), hidden))
+        layers = [Layer(hidden, weights.heads, weights.ffn, weights.epsilon) for _ in range(weights.layers)]
+        # large enough to be told from the start: a state is about 0.44 in each place
+        self.marks = nn.Parameter(0.15 * torch.randn(len(MARKS), hidden))
         self.span = nn.Linear(hidden, 2)
         self.verdict = nn.Sequential(nn.Linear(hidden, hidden), nn.Tanh(), nn.Linear(hidden, len(VERDICTS)))
         with torch.no_grad():

@@ -33,7 +33,7 @@ from rag.training.model import MARKS, VERDICTS, Batch, ReaderModel
 log = logging.getLogger(__name__)
 
 SEED = 20261126
-RATE, HEAD_RATE, WARM_UP, DECAY, CLIP = 1.5e-4, 7.5e-4, 100, 0.01, 1.0
+RATE, HEAD_RATE, MARK_RATE, WARM_UP, DECAY, CLIP = 2e-4, 7.5e-4, 2e-3, 100, 0.01, 1.0
 BATCH_TOKENS = 3000
 NEGATIVES = 2  # passages that don't answer, read beside each that does
 AMONG = 0.5  # weight of "which passage answers" beside "which words answer"
@@ -71,7 +71,9 @@ class States:
         made = {}
         if new:
             rows = [
-                question_ids(self._ids[key[0]]) if len(key) == 1 else passage_ids(*(self._ids[n] for n in key))[0]
+                question_ids(self._ids[key[0]])
+                if len(key) == 1
+                else passage_ids(*(self._ids[n] for n in key))[0]
                 for key in new
             ]
             lengths = np.array([len(row) for row in rows])
@@ -225,7 +227,9 @@ def loaded(paths: list[Path]) -> dict[str, Any]:
             }
             data["reading"].append(question | moved | {"question": question["question"] + by})
         for claim in part["claims"]:
-            data["claims"].append(claim | {name: claim[name] + by for name in ("claim", "header", "evidence")})
+            data["claims"].append(
+                claim | {name: claim[name] + by for name in ("claim", "header", "evidence")}
+            )
     return data
 
 
@@ -243,9 +247,15 @@ def main() -> None:
     data = loaded(given.data)
     model = ReaderModel(read_weights(builtin_weights()), LOWER)
     heads = [*model.span.parameters(), *model.verdict.parameters()]
-    body = [p for layer in model.upper for p in layer.parameters()] + [model.marks]
+    body = [p for layer in model.upper for p in layer.parameters()]
     optimizer = torch.optim.AdamW(
-        [{"params": body, "lr": RATE}, {"params": heads, "lr": HEAD_RATE}], weight_decay=DECAY, betas=(0.9, 0.98)
+        [
+            {"params": body, "lr": RATE},
+            {"params": heads, "lr": HEAD_RATE},
+            {"params": [model.marks], "lr": MARK_RATE},
+        ],
+        weight_decay=DECAY,
+        betas=(0.9, 0.98),
     )
     base = [group["lr"] for group in optimizer.param_groups]
     given.run.mkdir(parents=True, exist_ok=True)
@@ -276,14 +286,18 @@ def main() -> None:
         loss, told = loss_of(model, states, groups)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([*body, *heads], CLIP)
+        torch.nn.utils.clip_grad_norm_([*body, *heads, model.marks], CLIP)
         optimizer.step()
         step, tokens = step + 1, tokens + size
         for name, value in told.items():
             sums.setdefault(name, []).append(value)
         if step % 20 == 0:
             line = {name: round(float(np.mean(values)), 3) for name, values in sums.items()}
-            line |= {"step": step, "tokens": tokens, "rate": round((tokens - began_tokens) / (time.time() - began))}
+            line |= {
+                "step": step,
+                "tokens": tokens,
+                "rate": round((tokens - began_tokens) / (time.time() - began)),
+            }
             log.info("%s %s", json.dumps(line), examples.rounds)
             with (given.run / "log.jsonl").open("a") as file:
                 file.write(json.dumps(line | {"cooldown": bool(given.cooldown)}) + "\n")
@@ -293,7 +307,9 @@ def main() -> None:
             saved = time.time()
             if tokens - last > 1_000_000:
                 last = tokens
-                torch.save({"model": model.state_dict(), "tokens": tokens}, given.run / f"at-{tokens // 1000}k.pt")
+                torch.save(
+                    {"model": model.state_dict(), "tokens": tokens}, given.run / f"at-{tokens // 1000}k.pt"
+                )
     if given.cooldown:
         torch.save({"model": model.state_dict(), "tokens": tokens, "step": step}, given.run / "cooled.pt")
     else:
@@ -303,7 +319,8 @@ def main() -> None:
 def _save(path: Path, model: Any, optimizer: Any, step: int, tokens: int) -> None:
     fresh = path.with_suffix(".new")
     torch.save(
-        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "tokens": tokens}, fresh
+        {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "tokens": tokens},
+        fresh,
     )
     fresh.replace(path)
 
