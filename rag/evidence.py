@@ -2,8 +2,9 @@
 question it leaves without support.
 
 A sentence is described by a few numbers that can be shown and explained (`Features`), and judged by two small logistic
-models over them whose coefficients stand in `rag/weights.json`, made by `python -m evals.fit` from question sets:
-`sentence` (is this the sentence that answers?) and `answer` (do the articles answer at all?).
+models over them whose coefficients stand in `rag/weights.json`, made by `python -m rag.training.fit` from training
+archives: `sentence` (is this the sentence that answers?) and `answer` (do the articles answer at all?). Where no reader
+is installed, `sentence_unread` and `answer_unread` take their place.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from difflib import SequenceMatcher
 from functools import cache, lru_cache
 from importlib import resources
@@ -32,10 +33,12 @@ from index.words import fold, stem, stop_stems
 from rag.instructions import talks_to_a_model
 from rag.nouns import Hit
 from rag.question import Question
+from rag.reader import Read
 from rag.retrieve import fair_scale, general_scale
 from rag.speaker import speaker
 
 _CLOSELY = 16
+_READ_CHANCE = 0.5
 _OTHER_YEAR = 0.25  # what a sentence on other years than the one asked for keeps of its score
 _OTHER_COUNTRY = 0.6  # and one on another country
 _TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
@@ -51,7 +54,9 @@ class Features:
     words: share of the question's words (by rarity) in the sentence; 0 across languages. around: the same for the
     passage. kind: 1 when it holds the kind of thing asked for, 0 when not, 0.5 when nothing particular is asked.
     names, years, figures: share of those asked for that the sentence, or what stands around it, has (1 when none is
-    asked for). other_year: 1 when it speaks of other years only; other_country: 1 when it speaks of another country instead of
+    asked for). read: the reader's score for the sentence's best words; read_lead: the same, less that of the best sentence
+    read; read_passage: less that of the best sentence of its passage (all three in tens of its log-odds, 0 where there is no
+    reader). other_year: 1 when it speaks of other years only; other_country: 1 when it speaks of another country instead of
     the one asked for. unknown: share of the question's words, by rarity, that stand nowhere in the index (same language). foreign: 1 across languages. lead: 1 for the first
     sentence of an article, falling. fresh: something besides what the question said is in it.
     """
@@ -74,6 +79,9 @@ class Features:
     fresh: float
     foreign_meaning: float
     foreign_local: float
+    read: float = 0.0
+    read_lead: float = 0.0
+    read_passage: float = 0.0
 
 
 NAMES = tuple(f.name for f in fields(Features))
@@ -82,7 +90,8 @@ NAMES = tuple(f.name for f in fields(Features))
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A sentence that may answer. vector: of unit length, freed of its language; missing: what of the question neither
-    it nor its surroundings have, in the question's own words."""
+    it nor its surroundings have, in the question's own words; answer: where in the article the words are that answer, as
+    they were read."""
 
     hit: Hit
     article: Article
@@ -93,45 +102,93 @@ class Candidate:
     features: Features
     score: float
     missing: tuple[str, ...]
+    answer: tuple[int, int] | None = None
 
 
-def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive: Archive) -> list[Candidate]:
-    """Every sentence of the hits, best first. vector: the question's, float32 [d]."""
-    catalogue = archive.catalogue
-    articles = catalogue.articles_by_id({h.passage.article_id for h in hits})
-    stored = catalogue.passage_vectors([h.passage.id for h in hits])
-    scale, near_scale = general_scale(archive.generals), fair_scale(archive.languages, archive.generals)
-    asked, near_asked = scale.question(vector), near_scale.question(vector)
+@dataclass(frozen=True, slots=True)
+class _Rough:
+    """A sentence before it is looked at closely. cosines: meaning, local, passage, as in `Features`."""
+
+    chance: float
+    hit: Hit
+    article: Article
+    start: int
+    end: int
+    vector: Vector
+    cosines: tuple[float, float, float]
+    read: Read | None
+    reads: tuple[float, float, float]
+
+
+def candidates(
+    question: Question,
+    vector: Vector,
+    hits: Sequence[Hit],
+    archive: Archive,
+    reads: Sequence[Sequence[Read]] | None = None,
+) -> list[Candidate]:
+    """Every sentence of the hits with a chance, best first. vector: the question's, float32 [d]; reads: what the reader made
+    of each hit's sentences, None without a reader."""
     rarity = _rarity(question, archive)
+    rough = _rough(question, vector, hits, archive, rarity, reads)
     top = max((h.score for h in hits), default=0.0)
-    rough: list[tuple[float, Hit, Article, int, int, Vector, tuple[float, float, float]]] = []
-    for hit in hits:
-        article = articles.get(hit.passage.article_id)
-        if article is None or hit.passage.id not in stored:
-            continue
-        language = hit.passage.language
-        vectors = scale.sentences(stored[hit.passage.id][1], language)
-        local = near_scale.sentences(stored[hit.passage.id][1], language) @ near_asked
-        whole = float(scale.passages(stored[hit.passage.id][0], language) @ asked)
-        for (start, end), sentence, close in zip(hit.passage.sentences, vectors, local, strict=False):
-            text = article.text[start:end]
-            meaning = float(sentence @ asked)
-            shared = len(_stems(text, language) & set(rarity.terms)) / (len(rarity.terms) or 1)
-            first = float(close) + 0.4 * shared + 0.5 * hit.score
-            rough.append((first, hit, article, start, end, sentence, (meaning, float(close), whole)))
     # reading figures and names takes longer than all before: only sentences with a chance are looked at closely
-    rough.sort(key=lambda r: -r[0])
-    telling = (r for r in rough if _says_something(r[2], r[3], r[4]))
+    rough.sort(key=lambda r: -r.chance)
+    telling = (r for r in rough if _says_something(r.article, r.start, r.end))
+    model = "sentence_unread" if reads is None else "sentence"
     found = []
-    for _, hit, article, start, end, sentence, cosines in itertools.islice(telling, _CLOSELY):
-        text = article.text[start:end]
-        features, missing = describe(question, text, article, hit, top, cosines, rarity, start)
-        score = judge("sentence", numbers(features))
+    for r in itertools.islice(telling, _CLOSELY):
+        text = r.article.text[r.start : r.end]
+        features, missing = describe(question, text, r.article, r.hit, top, r.cosines, rarity, r.start)
+        features = replace(features, read=r.reads[0], read_lead=r.reads[1], read_passage=r.reads[2])
+        score = judge(model, numbers(features))
         score *= (_OTHER_YEAR if features.other_year else 1.0) * (
             _OTHER_COUNTRY if features.other_country else 1.0
         )
-        found.append(Candidate(hit, article, start, end, text, sentence, features, score, missing))
+        begin = r.hit.passage.start
+        answer = (begin + r.read.start, begin + r.read.end) if r.read else None
+        found.append(
+            Candidate(r.hit, r.article, r.start, r.end, text, r.vector, features, score, missing, answer)
+        )
     return sorted(found, key=lambda c: (-c.score, c.article.source, c.start))
+
+
+def _rough(
+    question: Question,
+    vector: Vector,
+    hits: Sequence[Hit],
+    archive: Archive,
+    rarity: Rarity,
+    reads: Sequence[Sequence[Read]] | None,
+) -> list[_Rough]:
+    articles = archive.catalogue.articles_by_id({h.passage.article_id for h in hits})
+    stored = archive.catalogue.passage_vectors([h.passage.id for h in hits])
+    scale, near_scale = general_scale(archive.generals), fair_scale(archive.languages, archive.generals)
+    asked, near_asked = scale.question(vector), near_scale.question(vector)
+    best = max((one.score for passage in reads or () for one in passage), default=0.0)
+    rough = []
+    for n, hit in enumerate(hits):
+        article = articles.get(hit.passage.article_id)
+        if article is None or hit.passage.id not in stored:
+            continue
+        language, (own, vectors) = hit.passage.language, stored[hit.passage.id]
+        freed = scale.sentences(vectors, language)
+        local = near_scale.sentences(vectors, language) @ near_asked
+        whole = float(scale.passages(own, language) @ asked)
+        read: Sequence[Read | None] = reads[n] if reads else [None] * len(hit.passage.sentences)
+        lead = max((one.score for one in read if one), default=0.0)
+        for (start, end), sentence, close, one in zip(
+            hit.passage.sentences, freed, local.tolist(), read, strict=False
+        ):
+            shared = len(_stems(article.text[start:end], language) & set(rarity.terms))
+            chance = close + 0.4 * shared / (len(rarity.terms) or 1) + 0.5 * hit.score
+            told = (0.0, 0.0, 0.0)
+            if one:
+                told = (one.score / 10, (one.score - best) / 10, (one.score - lead) / 10)
+                chance += _READ_CHANCE * told[0]
+            cosines = (float(sentence @ asked), close, whole)
+            rough.append(_Rough(chance, hit, article, start, end, sentence, cosines, one, told))
+    return rough
 
 
 def describe(
@@ -434,17 +491,24 @@ def _name_words(text: str) -> list[str]:
     return [m.group() for m in re.finditer(r"(?<=[\w,;:”\"’)–-]\s)[A-ZÅÄÖÉÜÁÍÓÚÑÇ][\w’'-]+", text)]
 
 
+ANSWER = (*NAMES, "score", "margin", "missing", "terms", "best_read", "second_read")
+
+
 def answer_features(question: Question, ranked: Sequence[Candidate]) -> dict[str, float]:
-    """What tells whether the articles answer at all: the best sentence's features, its lead, and what is missing."""
+    """What tells whether the articles answer at all: the best sentence's features, its lead, what is missing, and how well
+    the two best sentences read."""
     if not ranked:
-        return dict.fromkeys((*NAMES, "score", "margin", "missing", "terms"), 0.0)
+        return dict.fromkeys(ANSWER, 0.0)
     best = ranked[0]
     others = [c.score for c in ranked[1:] if c.article.story != best.article.story]
+    read = sorted((c.features.read for c in ranked), reverse=True)
     return numbers(best.features) | {
         "score": best.score,
         "margin": best.score - max(others, default=0.0),
         "missing": min(1.0, len(best.missing) / 2),
         "terms": min(1.0, len(question.terms) / 8),
+        "best_read": read[0],
+        "second_read": read[1] if len(read) > 1 else read[0],
     }
 
 

@@ -47,7 +47,7 @@ def quote(
     differ = _differ(question, chosen)
     if differ or question.latest:
         chosen.sort(key=lambda c: c.article.published or "", reverse=True)
-    citations = tuple(cite(c.article, c.start, c.end, n, archive) for n, c in enumerate(chosen, 1))
+    citations = tuple(cite(c.article, c.start, c.end, n, archive, c.answer) for n, c in enumerate(chosen, 1))
     statements = tuple(
         Statement(
             text=" ".join(c.text.split()),
@@ -124,8 +124,15 @@ def _differ(question: Question, chosen: Sequence[Candidate]) -> bool:
     return any(a and b and not a & b for a in told for b in told)
 
 
-def cite(article: Article, start: int, end: int, number: int, archive: Archive) -> Citation:
-    """A citation of article.text[start:end]."""
+def cite(
+    article: Article,
+    start: int,
+    end: int,
+    number: int,
+    archive: Archive,
+    answer: tuple[int, int] | None = None,
+) -> Citation:
+    """A citation of article.text[start:end]. answer: where in the article the words are that answer."""
     copies = [
         a.source for a in archive.catalogue.copies([article.story])[article.story] if a.id != article.id
     ]
@@ -144,6 +151,8 @@ def cite(article: Article, start: int, end: int, number: int, archive: Archive) 
         language=article.language,
         genre=article.genre,
         also_in=tuple(copies),
+        answer_start=answer[0] if answer else None,
+        answer_end=answer[1] if answer else None,
     )
 
 

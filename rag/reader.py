@@ -17,17 +17,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from index import convert
+from index import convert, doors
 from index.nouns import Article, Passage
 from index.onnx import SpmTokenizer, cores, open_session
+from index.settings import Settings
 from rag.reader_graph import Trained, reader_folder
 
 log = logging.getLogger(__name__)
 
+WEIGHTS = Path(__file__).with_name("reader.npz")
 BATCH_TOKENS = 512  # a batch for each thread
 _KEPT_BYTES = 48 << 20
 _LONGEST_ANSWER = 48  # tokens
@@ -61,12 +63,40 @@ class Verdict:
     neutral: float
 
 
+@runtime_checkable
 class Reader(Protocol):
+    """The door `dossier.readers` (`reader.model`): its factory is called with the settings' `reader` section."""
+
     def read(self, question: str, passages: Sequence[Text]) -> list[list[Read]]:
         """For each passage, its sentences in order."""
 
     def check(self, pairs: Sequence[tuple[str, Text]]) -> list[Verdict]:
         """For each (claim, evidence)."""
+
+
+def make_reader(settings: Settings) -> Reader | None:
+    """The reader that the settings name, the same for the whole process; None for `none`, and where Dossier was installed
+    without its weights. Raises SettingsError, EmbeddingError."""
+    name = settings.reader.model
+    if name == "none":
+        return None
+    if name != "builtin":
+        return doors.built("dossier.readers", name, Reader, settings.reader)
+    with _making:
+        return _builtin(settings.data_dir, settings.embedding.threads)
+
+
+_making = threading.Lock()
+
+
+@functools.cache
+def _builtin(cache_dir: Path, threads: int) -> BuiltinReader | None:
+    if not WEIGHTS.exists():
+        log.warning(
+            "Dossier is installed without its reader: answers are chosen by their words and meaning alone."
+        )
+        return None
+    return BuiltinReader(cache_dir, WEIGHTS, threads)
 
 
 def header(article: Article) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -48,8 +49,6 @@ class Trained:
                 own[name] = value.astype(np.float32) * self._arrays[name + ".scale"][:, None]
             elif name[:1] == "l" and name.endswith((".w", ".b")):
                 own[name] = value
-        from dataclasses import replace
-
         return replace(base, tensors=dict(base.tensors) | own)
 
     def head(self, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +56,8 @@ class Trained:
 
     @property
     def marks_table(self) -> np.ndarray:
-        return self._arrays["marks_table"]
+        table: np.ndarray = self._arrays["marks_table"]
+        return table
 
 
 def reader_folder(cache_dir: Path, trained: Trained, precision: convert.Precision) -> Path:

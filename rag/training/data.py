@@ -18,14 +18,14 @@ import pickle
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from index.archive import Archive
 from index.nouns import Article, Passage
 from index.settings import Settings
-from index.sync import index
+from index.sync import update
 from rag.reader import header, tokenizer
 from rag.retrieve import search
 
@@ -86,7 +86,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    store, reading, claims = Store(), [], []
+    store = Store()
+    reading: list[Any] = []
+    claims: list[Any] = []
     for folder in sorted(itertools.chain.from_iterable(f.iterdir() for f in given.news)):
         if (folder / "questions.jsonl").exists() and folder.name not in (*TEST_ONLY, *given.keep):
             random.seed(f"{SEED} {folder.name}")  # so that an archive's examples don't depend on the others
@@ -108,7 +110,7 @@ def main() -> None:
 def opened(folder: Path, work: Path) -> Archive:
     """An archive's articles, indexed as a user would."""
     settings = Settings(data_dir=work / folder.name)
-    index(settings, [folder / "articles"])
+    update(settings, [folder / "articles"])
     return Archive(settings)
 
 
@@ -120,6 +122,7 @@ def lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def archive_examples(folder: Path, store: Store, work: Path) -> tuple[list[Any], list[Any]]:
     archive = opened(folder, work)
+    claims: list[Any] = []
     articles = {a.source: a for a in archive.catalogue.articles(text=True)}
     passages = {
         a.source: [p for p, _ in archive.catalogue.passages(archive.catalogue.passages_of(a.id)).values()]
@@ -144,7 +147,6 @@ def archive_examples(folder: Path, store: Store, work: Path) -> tuple[list[Any],
             reading.append(
                 {"source": "news", "question": store.add(text), "positive": positive, "negative": negative}
             )
-    claims = []
     for claim in lines(folder / "claims.jsonl"):
         for code, text in claim["claims"].items():
             claims += _claim_examples(claim, code, text, archive, articles, passages, store)
@@ -156,7 +158,7 @@ def articles_of(articles: dict[str, Article], passage: Passage) -> Article:
 
 
 def _touched(
-    gold: dict[str, str], articles: dict[str, Article], passages: dict[str, Sequence[Passage]]
+    gold: dict[str, str], articles: dict[str, Article], passages: Mapping[str, Sequence[Passage]]
 ) -> list[Passage]:
     """The passages that hold a part of a quote."""
     start = articles[gold["file"]].text.index(gold["quote"])
@@ -165,7 +167,7 @@ def _touched(
 
 
 def _holding(
-    right: Sequence[dict[str, str]], articles: dict[str, Article], passages: dict[str, Sequence[Passage]]
+    right: Sequence[dict[str, str]], articles: dict[str, Article], passages: Mapping[str, Sequence[Passage]]
 ) -> list[tuple[str, Passage, list[tuple[int, int]]]]:
     """(source, passage, answers in it) for each passage that holds the answering words."""
     found: dict[tuple[str, int], tuple[str, Passage, list[tuple[int, int]]]] = {}
@@ -182,7 +184,7 @@ def _holding(
     return list(found.values())
 
 
-def _item(article: Article, passage: Passage, answers: list[tuple[int, int]], store: Store) -> Any:
+def _item(article: Article, passage: Passage, answers: Sequence[tuple[int, int]], store: Store) -> Any:
     return (store.add(header(article)), store.add(passage.text), store.spans(passage.text, answers))
 
 
@@ -192,7 +194,7 @@ def _claim_examples(
     text: str,
     archive: Archive,
     articles: dict[str, Article],
-    passages: dict[str, Sequence[Passage]],
+    passages: Mapping[str, Sequence[Passage]],
     store: Store,
 ) -> Iterator[Any]:
     article = articles[claim["file"]]
