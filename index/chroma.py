@@ -90,6 +90,7 @@ class ChromaIndex:
         for name in self._names():
             self._try(lambda n=name: client.delete_collection(n))  # type: ignore[misc]
         self._collections.clear()
+        self._mark.unlink(missing_ok=True)
 
     def reset(self) -> bool:
         if self.settings.url:
