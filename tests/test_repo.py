@@ -72,9 +72,9 @@ def fenced(text: str, *kinds: str) -> str:
     )
 
 
-def shell_lines() -> list[list[str]]:
-    """Commands in README's shell blocks, as words; continued lines joined, pipes and prompts cut off."""
-    block = fenced(README, "sh", "bash", "console").replace("\\\n", " ")
+def shell_lines(text: str = README) -> list[list[str]]:
+    """Commands in a text's shell blocks, as words; continued lines joined, pipes and prompts cut off."""
+    block = fenced(text, "sh", "bash", "console").replace("\\\n", " ")
     lines = [re.split(r"\s[|>&]|<<", line.removeprefix("$ "))[0] for line in block.splitlines()]
     words = [
         shlex.split(line, comments=True)
@@ -101,6 +101,12 @@ def test_readme_shows_commands_at_all() -> None:
 
 @pytest.mark.parametrize("words", dossier_lines(), ids=" ".join)
 def test_commands_and_options_in_readme_exist(words: list[str]) -> None:
+    shown = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+    assert shown <= known_options(words) | {"--help"}
+
+
+def known_options(words: list[str]) -> set[str]:
+    """The options of a `dossier` command, which must exist."""
     from ui.cli import dossier
 
     command = dossier.commands.get(words[0])
@@ -111,11 +117,7 @@ def test_commands_and_options_in_readme_exist(words: list[str]) -> None:
         command = eval_command
         if isinstance(command, click.Group) and len(words) > 1 and words[1] in command.commands:
             command = command.commands[words[1]]
-    known = {
-        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
-    }
-    shown = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
-    assert shown <= known | {"--help"}
+    return {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
 
 
 @pytest.mark.parametrize("name", PROSE)
