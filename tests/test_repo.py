@@ -297,6 +297,33 @@ def test_imports_run_one_way() -> None:
     assert wrong == []
 
 
+def definitions() -> Iterator[tuple[Path, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for package in MAY_IMPORT:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield path, node
+
+
+def test_no_two_nouns_have_one_name() -> None:
+    """Nor has a function the name of a room."""
+    seen: dict[str, Path] = {}
+    for path, node in definitions():
+        where = path.relative_to(ROOT)
+        assert node.name not in MAY_IMPORT, f"{where}: {node.name} is a room"
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            assert node.name not in seen, f"{node.name} in {seen[node.name]} and {where}"
+            seen[node.name] = where
+
+
+def test_sql_stays_in_the_catalogue() -> None:
+    """But for the evals' checks of the file itself."""
+    asks = re.compile(r"\.execute(?:many|script)?\(|\bsqlite3\.connect")
+    rooms = [path for room in ("index", "rag", "ui") for path in (ROOT / room).rglob("*.py")]
+    found = [path.name for path in rooms if asks.search(path.read_text("utf-8"))]
+    assert found == ["catalogue.py"]
+
+
 # --- what must not be in the repository ----------------------------------------------------------------
 
 
