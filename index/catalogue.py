@@ -75,6 +75,9 @@ _ARTICLE = (
 )
 _HEADER = _ARTICLE.replace("text", "''", 1)
 _JOINED_HEADER = ", ".join(name if name == "''" else f"a.{name}" for name in _HEADER.split(", "))
+_NO_VECTOR = "vector NOT IN (SELECT hash FROM vectors)"
+_NO_WORDS = "rowid NOT IN (SELECT rowid FROM words)"
+_NO_PASSAGE = "rowid NOT IN (SELECT rowid FROM passages)"
 _MANY = 5000  # values or rows handled at once
 _MANY_PARTS = 8  # of the word index
 
@@ -123,6 +126,19 @@ class Found:
             [self.terms[i] for i in places],
             self.lengths[places],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What is indexed, as far as a reader chooses by it. titles: of the newest articles, each once."""
+
+    articles: int
+    folders: list[str]
+    languages: list[str]
+    publishers: list[str]
+    genres: list[str]
+    years: tuple[str, str] | None
+    titles: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +336,46 @@ class Catalogue:
                 ) from error
             raise
 
+    # ---------------------------------------------------------------------------------------------- health
+
+    def damage(self) -> str | None:
+        """What SQLite finds wrong with the file, if anything."""
+        found = str(self._rows("PRAGMA quick_check")[0][0])
+        return None if found == "ok" else found
+
+    def amiss(self) -> list[str]:
+        """Where passages, their vectors and the word index do not agree, a sentence each."""
+        problems = []
+        for query, told in (
+            (f"SELECT COUNT(*) FROM passages WHERE {_NO_VECTOR}", "{n} passages have no vector."),
+            (f"SELECT COUNT(*) FROM passages WHERE {_NO_WORDS}", "{n} passages are not in the word index."),
+            (
+                f"SELECT COUNT(*) FROM words WHERE {_NO_PASSAGE}",
+                "The word index has {n} passages that are gone.",
+            ),
+        ):
+            if n := self._rows(query)[0][0]:
+                problems.append(told.format(n=n))
+        try:
+            with self.transaction() as db:
+                db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+        except StorageError:
+            problems.append("The word index is damaged.")
+        return problems
+
+    def mend(self) -> None:
+        """Make the word index afresh, and forget the files of passages that lack words or vectors, for the next run to
+        read again."""
+        with self.transaction() as db:
+            db.execute(f"DELETE FROM words WHERE {_NO_PASSAGE}")
+            db.execute("INSERT INTO words (words) VALUES ('rebuild')")
+            broken = db.execute(
+                "SELECT DISTINCT a.folder, a.path FROM articles a JOIN passages p ON p.article = a.rowid"
+                f" WHERE p.{_NO_VECTOR} OR p.{_NO_WORDS}"
+            ).fetchall()
+        for folder, path in broken:
+            self.write_file(folder, path, "", [])
+
     # -------------------------------------------------------------------------------------------- settings
 
     def get(self, key: str) -> str | None:
@@ -465,6 +521,27 @@ class Catalogue:
             " UNION ALL SELECT folder, source, reason FROM aside ORDER BY 1, 2, 3"
         )
         return [Unread(*row) for row in rows]
+
+    def holdings(self) -> Holdings:
+        def distinct(column: str) -> list[str]:
+            rows = self._rows(
+                f"SELECT DISTINCT {column} FROM articles WHERE {column} <> '' ORDER BY {column}"
+            )
+            return [str(row[0]) for row in rows]
+
+        ((first, last),) = self._rows("SELECT MIN(published), MAX(published) FROM articles")
+        titles = self._rows(
+            "SELECT title FROM articles WHERE title <> '' GROUP BY story ORDER BY MAX(published) DESC LIMIT 4"
+        )
+        return Holdings(
+            articles=self.counts()[0],
+            folders=self.folders(),
+            languages=distinct("language"),
+            publishers=distinct("publisher"),
+            genres=distinct("genre"),
+            years=(first[:4], last[:4]) if first else None,
+            titles=[str(row[0]) for row in titles],
+        )
 
     def counts(self) -> tuple[int, int]:
         """(articles, passages)."""

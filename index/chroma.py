@@ -39,7 +39,10 @@ class ChromaIndex:
         self._collections: dict[str, Collection] = {}
 
     def languages(self) -> list[str]:
-        return [name.removeprefix(f"{self.name}-") for name in self._names()]
+        names = self._names()
+        if names and not self.settings.url:
+            self._mark.touch()
+        return [name.removeprefix(f"{self.name}-") for name in names]
 
     def count(self, language: str) -> int:
         found: int = self._try(self._collection(language).count)
@@ -68,20 +71,26 @@ class ChromaIndex:
         self._try(lambda: collection.delete(ids=[*ids]))
 
     def seems_there(self) -> bool:
-        """Of a server this is not asked."""
+        """A look at its files that costs no import. Of a server this is not asked."""
         if self.settings.url:
             return True
         try:
             with (self.path / "chroma.sqlite3").open("rb") as file:
-                return file.read(len(_SQLITE)) == _SQLITE
+                return self._mark.exists() and file.read(len(_SQLITE)) == _SQLITE
         except OSError:
             return False
+
+    @property
+    def _mark(self) -> Path:
+        """A file beside Chroma's that says that its directory has held this index: Chroma makes a lost one anew, empty."""
+        return self.path / f"{self.name}.held"
 
     def clear(self) -> None:
         client = self._open()
         for name in self._names():
             self._try(lambda n=name: client.delete_collection(n))  # type: ignore[misc]
         self._collections.clear()
+        self._mark.unlink(missing_ok=True)
 
     def reset(self) -> bool:
         if self.settings.url:

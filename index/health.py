@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import numpy as np
 
 from index.catalogue import Catalogue
@@ -11,18 +9,14 @@ from index.errors import StorageError, VectorStoreError
 from index.sync import hold
 from index.vectors import Vectors
 
-_NO_VECTOR = "vector NOT IN (SELECT hash FROM vectors)"
-_NO_WORDS = "rowid NOT IN (SELECT rowid FROM words)"
-
 
 def check(catalogue: Catalogue, vectors: Vectors) -> list[str]:
     """What is wrong, one sentence each; empty when all is well. Reads everything, so it may take a while."""
     try:
-        damage = catalogue.db.execute("PRAGMA quick_check").fetchone()[0]
-        if damage != "ok":
+        if damage := catalogue.damage():
             return [_damaged(damage)]
         problems = _within(catalogue)
-    except (sqlite3.DatabaseError, StorageError) as error:
+    except StorageError as error:
         return [_damaged(str(error))]
     if not catalogue.settled():
         problems.append("The last run of `dossier index` did not come to its end; run it again.")
@@ -39,15 +33,7 @@ def repair(catalogue: Catalogue, vectors: Vectors) -> None:
     Raises LockedError while another run holds the index, StorageError, VectorStoreError.
     """
     with hold(catalogue.path.parent, wait=0):
-        with catalogue.transaction() as db:
-            db.execute("DELETE FROM words WHERE rowid NOT IN (SELECT rowid FROM passages)")
-            db.execute("INSERT INTO words (words) VALUES ('rebuild')")
-            broken = db.execute(
-                "SELECT DISTINCT a.folder, a.path FROM articles a JOIN passages p ON p.article = a.rowid"
-                f" WHERE p.{_NO_VECTOR} OR p.{_NO_WORDS}"
-            ).fetchall()
-        for folder, path in broken:
-            catalogue.write_file(folder, path, "", [])
+        catalogue.mend()
         catalogue.recount()
         vectors.refill(catalogue)
         catalogue.settle()
@@ -55,18 +41,7 @@ def repair(catalogue: Catalogue, vectors: Vectors) -> None:
 
 def _within(catalogue: Catalogue) -> list[str]:
     """What does not agree within the catalogue."""
-    problems = []
-    if n := _count(catalogue, f"SELECT COUNT(*) FROM passages WHERE {_NO_VECTOR}"):
-        problems.append(f"{n} passages have no vector.")
-    if n := _count(catalogue, f"SELECT COUNT(*) FROM passages WHERE {_NO_WORDS}"):
-        problems.append(f"{n} passages are not in the word index.")
-    if n := _count(catalogue, "SELECT COUNT(*) FROM words WHERE rowid NOT IN (SELECT rowid FROM passages)"):
-        problems.append(f"The word index has {n} passages that are gone.")
-    try:
-        with catalogue.transaction() as db:
-            db.execute("INSERT INTO words (words) VALUES ('integrity-check')")
-    except StorageError:
-        problems.append("The word index is damaged.")
+    problems = catalogue.amiss()
     languages = catalogue.languages()
     counts = {code: language.passages for code, language in languages.items()}
     finite = all(np.isfinite(language.mean).all() for language in languages.values())
@@ -86,10 +61,6 @@ def _beside(catalogue: Catalogue, vectors: Vectors) -> list[str]:
         if ghosts := len(theirs - ours):
             problems.append(f"Chroma has {ghosts} passages in {language} that are gone.")
     return problems
-
-
-def _count(catalogue: Catalogue, query: str) -> int:
-    return int(catalogue.db.execute(query).fetchone()[0])
 
 
 def _damaged(why: str) -> str:

@@ -1,4 +1,4 @@
-"""A file → its articles: the text, and what is known about it. One function per format.
+"""A file → its articles: the text (`index/formats/`), and what is known about it.
 
 What is known, strongest first: the user's corrections (`metadata.yaml`), front matter, `metadata.csv`, what
 the format carries (HTML meta tags, mail headers, document properties), what the text says
@@ -13,34 +13,34 @@ which databases cut texts at, becomes U+FFFD, one for one. Other formats give ex
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import io
 import json
-import logging
 import os
-import re
 import stat
-import sys
 import unicodedata
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 import yaml
 
 from index import about
 from index.errors import NotFoundError, UnreadableError
 from index.language import detect
+=======
+from index import about, language
+from index.errors import NotFoundError, UnreadableError
+from index.formats import Draft, formats
+from index.formats.decode import decode, one_line, parse_yaml
+from index.formats.rows import dialect
+>>>>>>> house
 from index.nouns import Article, Genre, PublishedBasis, Unread
 from index.settings import IndexSettings
 
-log = logging.getLogger(__name__)
-
-SUFFIXES = frozenset({".txt", ".md", ".html", ".htm", ".pdf", ".docx", ".eml", ".jsonl", ".csv"})
 METADATA_FILES = ("metadata.csv", "metadata.yaml", "metadata.yml")
 
 
@@ -70,22 +70,11 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FileArticles:
     """The articles of one file, and what could not be read in it (the rest was)."""
 
     articles: tuple[Article, ...]
     warnings: tuple[Unread, ...] = ()
-
-
-@dataclass(slots=True)
-class _Draft:
-    """An article before its metadata are settled. `own`: front matter; `carried`: what the format says."""
-
-    text: str
-    body: int = 0
-    own: dict[str, str] = field(default_factory=dict)
-    carried: dict[str, str] = field(default_factory=dict)
-    number: int | None = None
 
 
 def article_id(folder: str, source: str) -> str:
@@ -112,7 +101,7 @@ def list_files(folder: Path, settings: IndexSettings) -> tuple[list[Path], list[
     links that lead out of the folder (unless settings.follow_links) are reported. Raises NotFoundError
     without a folder.
     """
-    folder = folder.resolve()
+    folder, suffixes = folder.resolve(), formats(settings)
     if not folder.is_dir():
         raise NotFoundError(f"There is no folder {folder}.", "Check the path.")
     files: list[Path] = []
@@ -144,11 +133,11 @@ def list_files(folder: Path, settings: IndexSettings) -> tuple[list[Path], list[
                 links.append(entry)
             elif entry.is_dir():
                 pending.append(entry.path)
-            elif _is_article_file(entry.name):
+            elif _is_article_file(entry.name, suffixes):
                 files.append(Path(entry.path))
         if not pending and links:
             # links last: a link to what is listed anyway adds nothing
-            pending += _follow(links, folder, files, settings.follow_links, report)
+            pending += _follow(links, folder, suffixes, files, settings.follow_links, report)
             links, linked = [], True
     if linked:
         first: dict[str, Path] = {}
@@ -159,13 +148,14 @@ def list_files(folder: Path, settings: IndexSettings) -> tuple[list[Path], list[
     return sorted(kept), sorted(unread, key=lambda one: one.source)
 
 
-def _is_article_file(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES and name not in METADATA_FILES
+def _is_article_file(name: str, suffixes: Container[str]) -> bool:
+    return os.path.splitext(name)[1].lower() in suffixes and name not in METADATA_FILES
 
 
 def _follow(
     links: list[os.DirEntry[str]],
     folder: Path,
+    suffixes: Container[str],
     files: list[Path],
     outside: bool,
     report: Callable[[str, str], None],
@@ -175,7 +165,7 @@ def _follow(
     for link in sorted(links, key=lambda entry: entry.path):
         target = os.path.realpath(link.path)
         is_folder = os.path.isdir(target)
-        if not is_folder and not _is_article_file(link.name):
+        if not is_folder and not _is_article_file(link.name, suffixes):
             continue
         if not outside and not Path(target).is_relative_to(folder):
             report(
@@ -249,9 +239,9 @@ def read_metadata(folder: Path) -> tuple[Metadata, list[Unread]]:
 
 
 def _metadata_rows(path: Path) -> list[tuple[str, Mapping[Any, Any]]]:
-    text = _decode(_bytes(path), path.name)
+    text = decode(_bytes(path), path.name)
     if path.suffix == ".csv":
-        rows = csv.DictReader(io.StringIO(text), dialect=_dialect(text))
+        rows = csv.DictReader(io.StringIO(text), dialect=dialect(text))
         column = next(
             (
                 name
@@ -271,7 +261,7 @@ def _metadata_rows(path: Path) -> list[tuple[str, Mapping[Any, Any]]]:
             for row in found
             if row[column]
         ]
-    loaded = _yaml(text)
+    loaded = parse_yaml(text)
     if loaded in (None, ""):
         return []
     if not isinstance(loaded, dict) or not all(isinstance(fields, dict) for fields in loaded.values()):
@@ -293,25 +283,12 @@ def _problems(file: str, raw: Mapping[Any, Any], fields: Mapping[str, str], path
             yield f"`{key}: {value}` (of {file}) is not understood."
 
 
-def _yaml(text: str) -> Any:
-    """Every scalar as the string it was written as: `language: no` is Norwegian, a wrong date is no crash."""
-    try:
-        return yaml.load(text, Loader=yaml.BaseLoader)  # makes nothing but str, list and dict
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or "it is nested too deeply"
-        raise UnreadableError(
-            f"The YAML does not parse{where}: {reason}.", "Put values with a colon in quotes."
-        ) from error
-
-
 # --- one file --------------------------------------------------------------------------------------------
 
 
 def read_articles(
     path: Path, folder: Path, settings: IndexSettings, metadata: Metadata | None = None
-) -> Reading:
+) -> FileArticles:
     """The articles of a file: one, or as many as a `.jsonl` or `.csv` has lines. `story` is left to
     index/story.py.
 
@@ -321,22 +298,23 @@ def read_articles(
     source = source_of(path, folder)
     folder = folder.resolve()
     problems: list[str] = []
-    reader = _READERS[path.suffix.lower()]
+    data = _bytes(path)
+    reader = formats(settings)[path.suffix.lower()]
     try:
-        drafts = reader(path, settings, problems)
+        drafts = reader.read(data, path.name, settings, problems)
     except UnreadableError:
         raise
     except Exception as error:  # parsers of damaged files raise anything, down to AttributeError
         raise UnreadableError(
-            f"The file is damaged or not what its name says ({type(error).__name__}: {_one_line(error)}).",
+            f"The file is damaged or not what its name says ({type(error).__name__}: {one_line(error)}).",
             "Open it in its own program and save it again.",
         ) from error
     known = metadata or Metadata()
     articles = tuple(_article(draft, str(folder), source, known) for draft in drafts)
-    return Reading(articles, tuple(Unread(str(folder), source, problem) for problem in problems))
+    return FileArticles(articles, tuple(Unread(str(folder), source, problem) for problem in problems))
 
 
-def _article(draft: _Draft, folder: str, file: str, metadata: Metadata) -> Article:
+def _article(draft: Draft, folder: str, file: str, metadata: Metadata) -> Article:
     source = file if draft.number is None else f"{file}#{draft.number}"
     keys = [unicodedata.normalize("NFC", key) for key in (file, source)]
     stated: dict[str, str] = {}
@@ -376,6 +354,7 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise UnreadableError(f"It cannot be opened: {error.strerror}.", "Check its permissions.") from error
+<<<<<<< HEAD
 
 
 def _one_line(error: Exception) -> str:
@@ -797,3 +776,5 @@ _READERS = {
     ".jsonl": _read_jsonl,
     ".csv": _read_csv,
 }
+=======
+>>>>>>> house

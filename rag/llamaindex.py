@@ -7,7 +7,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from index.archive import Archive
 from index.nouns import Filters
-from rag.retrieve import as_node, search
+from rag.rerank import as_node
+from rag.retrieve import search
 
 
 class LanguageFairRetriever(BaseRetriever):

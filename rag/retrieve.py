@@ -17,28 +17,22 @@ a few passages of one story, an optional LlamaIndex reranker.
 
 from __future__ import annotations
 
-import importlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from index.archive import Archive
 from index.catalogue import Catalogue, Found, Language, Vector, days
-from index.errors import SettingsError
 from index.nouns import Article, Filters, Passage
 from index.settings import RetrievalSettings
 from rag.bm25 import Sought, best_rows, bm25, nearness, seek
 from rag.nouns import Hit
 from rag.question import Question, plain, understand
-
-if TYPE_CHECKING:
-    from llama_index.core.postprocessor.types import BaseNodePostprocessor
-    from llama_index.core.schema import TextNode
+from rag.rerank import rerank
 
 _SENTENCE_SHARE = 0.55  # of the dense score; the rest is the whole passage's
 _COVERAGE = (0.05, 0.6)  # how much missing words weigh, and the share of words that is neither good nor bad
@@ -324,7 +318,7 @@ def _present(
         for candidate, passage, article in chosen
     ]
     if settings.reranker:
-        hits = _rerank(hits, asked, settings.reranker)
+        hits = rerank(hits, asked.standalone, settings.reranker)
     return hits[:most]
 
 
@@ -370,49 +364,3 @@ def _lift_by_date(head: list[_Candidate], asked: Question, articles: Mapping[str
         if lift:
             candidate.origin["date"] = round(lift, 4)
             candidate.score += lift
-
-
-def _rerank(hits: list[Hit], asked: Question, name: str) -> list[Hit]:
-    from llama_index.core.schema import NodeWithScore, QueryBundle
-
-    by_id = {hit.passage.id: hit for hit in hits}
-    nodes = [NodeWithScore(node=as_node(hit), score=hit.score) for hit in hits]
-    ranked = _reranker(name).postprocess_nodes(nodes, query_bundle=QueryBundle(asked.standalone))
-    result = []
-    for scored in ranked:
-        hit = by_id[scored.node.node_id]
-        score = float(scored.score) if scored.score is not None else hit.score
-        result.append(replace(hit, score=score, origin=hit.origin | {"reranked": score}))
-    return result
-
-
-def _reranker(name: str) -> BaseNodePostprocessor:
-    from llama_index.core.postprocessor.types import BaseNodePostprocessor
-
-    module, _, attribute = name.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), attribute)()
-        if not isinstance(made, BaseNodePostprocessor):
-            raise TypeError(f"it makes a {type(made).__name__}")
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise SettingsError(
-            f"The reranker `{name}` cannot be loaded ({error}).",
-            "retrieval.reranker is `package.module:factory`, a callable that returns a LlamaIndex node postprocessor.",
-        ) from error
-    return made
-
-
-def as_node(hit: Hit) -> TextNode:
-    """A hit as a LlamaIndex node; its metadata stay out of what is embedded or prompted."""
-    from llama_index.core.schema import TextNode
-
-    p = hit.passage
-    return TextNode(
-        id_=p.id,
-        text=p.text,
-        start_char_idx=p.start,
-        end_char_idx=p.end,
-        metadata={"article_id": p.article_id, "language": p.language},
-        excluded_embed_metadata_keys=["article_id", "language"],
-        excluded_llm_metadata_keys=["article_id", "language"],
-    )

@@ -190,11 +190,20 @@ def _checked(
     if not standing:
         told = max((judged(n) for n in numbers or verdicts), key=lambda v: v.probability, default=None)
         return Statement(text, (), "unsupported", told.reason if told else "it cites no passage"), ()
+    places = [(articles[shown[n - 1].passage.article_id], shown[n - 1], judged(n)) for n in standing[:3]]
+    fresh, marks = _cited(places, citations, archive)
+    dated = as_of(places[0][0], citations[marks[0] - 1].quote)
+    return Statement(text, tuple(marks), judged(standing[0]).support, "", "", dated), fresh
+
+
+def _cited(
+    places: Sequence[tuple[Article, Hit, Verdict]], citations: list[Citation], archive: Archive
+) -> tuple[tuple[Citation, ...], list[int]]:
+    """The citations of the words that bear a sentence out: those not given before, which `citations` gets, and the
+    numbers of all."""
     fresh: list[Citation] = []
     marks = []
-    for number in standing[:3]:
-        hit, verdict = shown[number - 1], judged(number)
-        article = articles[hit.passage.article_id]
+    for article, hit, verdict in places:
         start, end = hit.passage.start + verdict.start, hit.passage.start + verdict.end
         known = next(
             (c for c in citations if (c.article_id, c.start, c.end) == (article.id, start, end)), None
@@ -204,12 +213,7 @@ def _checked(
             citations.append(known)
             fresh.append(known)
         marks.append(known.number)
-    best = judged(standing[0])
-    article = articles[shown[standing[0] - 1].passage.article_id]
-    statement = Statement(
-        text, tuple(marks), best.support, "", "", as_of(article, citations[marks[0] - 1].quote)
-    )
-    return statement, tuple(fresh)
+    return tuple(fresh), marks
 
 
 def _has_link(text: str, hit: Hit) -> bool:

@@ -72,9 +72,9 @@ def fenced(text: str, *kinds: str) -> str:
     )
 
 
-def shell_lines() -> list[list[str]]:
-    """Commands in README's shell blocks, as words; continued lines joined, pipes and prompts cut off."""
-    block = fenced(README, "sh", "bash", "console").replace("\\\n", " ")
+def shell_lines(text: str = README) -> list[list[str]]:
+    """Commands in a text's shell blocks, as words; continued lines joined, pipes and prompts cut off."""
+    block = fenced(text, "sh", "bash", "console").replace("\\\n", " ")
     lines = [re.split(r"\s[|>&]|<<", line.removeprefix("$ "))[0] for line in block.splitlines()]
     words = [
         shlex.split(line, comments=True)
@@ -101,6 +101,12 @@ def test_readme_shows_commands_at_all() -> None:
 
 @pytest.mark.parametrize("words", dossier_lines(), ids=" ".join)
 def test_commands_and_options_in_readme_exist(words: list[str]) -> None:
+    shown = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+    assert shown <= known_options(words) | {"--help"}
+
+
+def known_options(words: list[str]) -> set[str]:
+    """The options of a `dossier` command, which must exist."""
     from ui.cli import dossier
 
     command = dossier.commands.get(words[0])
@@ -111,11 +117,7 @@ def test_commands_and_options_in_readme_exist(words: list[str]) -> None:
         command = eval_command
         if isinstance(command, click.Group) and len(words) > 1 and words[1] in command.commands:
             command = command.commands[words[1]]
-    known = {
-        option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
-    }
-    shown = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
-    assert shown <= known | {"--help"}
+    return {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
 
 
 @pytest.mark.parametrize("name", PROSE)
@@ -293,6 +295,33 @@ def test_imports_run_one_way() -> None:
         and top not in MAY_IMPORT[path.relative_to(ROOT).parts[0]]
     ]
     assert wrong == []
+
+
+def definitions() -> Iterator[tuple[Path, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
+    for package in MAY_IMPORT:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                    yield path, node
+
+
+def test_no_two_nouns_have_one_name() -> None:
+    """Nor has a function the name of a room."""
+    seen: dict[str, Path] = {}
+    for path, node in definitions():
+        where = path.relative_to(ROOT)
+        assert node.name not in MAY_IMPORT, f"{where}: {node.name} is a room"
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            assert node.name not in seen, f"{node.name} in {seen[node.name]} and {where}"
+            seen[node.name] = where
+
+
+def test_sql_stays_in_the_catalogue() -> None:
+    """But for the evals' checks of the file itself."""
+    asks = re.compile(r"\.execute(?:many|script)?\(|\bsqlite3\.connect")
+    rooms = [path for room in ("index", "rag", "ui") for path in (ROOT / room).rglob("*.py")]
+    found = [path.name for path in rooms if asks.search(path.read_text("utf-8"))]
+    assert found == ["catalogue.py"]
 
 
 # --- what must not be in the repository ----------------------------------------------------------------

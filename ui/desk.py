@@ -7,13 +7,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from index.archive import Archive
+from index.catalogue import Holdings
 from index.errors import NotFoundError, StorageError
 from index.nouns import Article, Filters
 from index.settings import Settings
@@ -77,28 +77,7 @@ class Desk:
         return article
 
     def holdings(self) -> Holdings:
-        catalogue = self.archive.catalogue
-        db = catalogue.db
-
-        def distinct(column: str) -> list[str]:
-            rows = db.execute(
-                f"SELECT DISTINCT {column} FROM articles WHERE {column} <> '' ORDER BY {column}"
-            )
-            return [str(row[0]) for row in rows]
-
-        first, last = db.execute("SELECT MIN(published), MAX(published) FROM articles").fetchone()
-        titles = db.execute(
-            "SELECT title FROM articles WHERE title <> '' GROUP BY story ORDER BY MAX(published) DESC LIMIT 4"
-        )
-        return Holdings(
-            articles=catalogue.counts()[0],
-            folders=catalogue.folders(),
-            languages=distinct("language"),
-            publishers=distinct("publisher"),
-            genres=distinct("genre"),
-            years=(first[:4], last[:4]) if first else None,
-            titles=[str(row[0]) for row in titles],
-        )
+        return self.archive.catalogue.holdings()
 
     def feedback(
         self,
@@ -148,16 +127,3 @@ class Desk:
             self._recent[answer.id] = answer
             while len(self._recent) > _REMEMBERED:
                 self._recent.popitem(last=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Holdings:
-    """What is indexed, as far as a reader chooses by it. titles: of the newest articles, each once."""
-
-    articles: int
-    folders: list[str]
-    languages: list[str]
-    publishers: list[str]
-    genres: list[str]
-    years: tuple[str, str] | None
-    titles: list[str]

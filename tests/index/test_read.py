@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from index.errors import NotFoundError, UnreadableError
 from index.nouns import Article
-from index.read import Metadata, Reading, article_id, list_files, read_articles, read_metadata
+from index.read import FileArticles, Metadata, article_id, list_files, read_articles, read_metadata
 from index.settings import IndexSettings
 
 SETTINGS = IndexSettings()
@@ -25,7 +25,7 @@ ENGLISH = (
 )
 
 
-def read(path: Path, metadata: Metadata | None = None) -> Reading:
+def read(path: Path, metadata: Metadata | None = None) -> FileArticles:
     return read_articles(path, path.parent, SETTINGS, metadata)
 
 
