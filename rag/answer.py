@@ -261,7 +261,10 @@ def _as_asked(missing: Sequence[str], asked: Question) -> list[str]:
 
 
 def _nearest(ranked: Sequence[Candidate], archive: Archive) -> tuple[Citation, ...]:
-    return tuple(cite(c.article, c.start, c.end, n, archive) for n, c in enumerate(ranked[:_NEAREST], 1))
+    return tuple(
+        cite(c.article, c.sentence.start, c.sentence.end, n, archive)
+        for n, c in enumerate(ranked[:_NEAREST], 1)
+    )
 
 
 def _removed(statements: Sequence[Statement], language: str) -> list[str]:

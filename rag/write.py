@@ -28,6 +28,7 @@ from rag.nouns import Citation, Hit, Statement
 from rag.phrases import shown_date
 from rag.question import Question, topic_terms
 from rag.quote import as_of, cite
+from rag.sentence import of_article
 from rag.verify import Source, Verdict, check
 
 if TYPE_CHECKING:
@@ -291,9 +292,9 @@ def _checked(
         marks.append(known.number)
     best = judged(standing[0])
     article = articles[shown[standing[0] - 1].passage.article_id]
-    statement = Statement(
-        text, tuple(marks), best.support, "", "", as_of(article, citations[marks[0] - 1].quote)
-    )
+    cited = citations[marks[0] - 1]
+    first = of_article(article, cited.start, cited.end)
+    statement = Statement(text, tuple(marks), best.support, "", "", as_of(article, first))
     return statement, tuple(fresh)
 
 
