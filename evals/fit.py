@@ -140,7 +140,8 @@ def collect(
             labels = [
                 int(
                     any(
-                        c.article.source == s and (q in c.text or c.text in q or _overlaps(q, c.text))
+                        c.article.source == s
+                        and (q in c.sentence.text or c.sentence.text in q or _overlaps(q, c.sentence.text))
                         for s, q in case.gold
                     )
                 )

@@ -161,7 +161,7 @@ FAULTS: Mapping[str, Fault] = {
     "no-speakers": Fault(
         "who said it is left out",
         _metrics("attributed"),
-        plant=_replace("rag.quote.speaker", _always(None)),
+        plant=_replace("rag.sentence.speaker", _always(None)),
     ),
     "no-words": Fault(
         "the words of a question count for nothing",

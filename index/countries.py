@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import cache
 
 from index.languages import Language, cldr, pack
 
@@ -12,7 +12,6 @@ _CAPITAL = r"[^\W\d_a-zß-öø-ÿ][\w’'.&-]*"
 _CAPITALISED = re.compile(rf"{_CAPITAL}(?:\s(?:[^\W\d_]{{1,3}} )?{_CAPITAL})*")
 
 
-@lru_cache(maxsize=20_000)
 def territories(text: str, language: str) -> frozenset[str]:
     """ISO codes of the countries and regions named in `text` (names only, no adjectives: "Kina", "US")."""
     known = pack(language)
@@ -29,7 +28,6 @@ def territories(text: str, language: str) -> frozenset[str]:
     return frozenset(found - {""})
 
 
-@lru_cache(maxsize=20_000)
 def names_territory(text: str, language: str, code: str) -> bool:
     """Whether a country or region is named in `text`, or an adjective that looks made from its name is (Chinese,
     kinesisk, chilenos)."""
@@ -37,7 +35,6 @@ def names_territory(text: str, language: str, code: str) -> bool:
     return bool(_naming(language, code).search(text)) or (peoples is not None and peoples.within(text))
 
 
-@lru_cache(maxsize=20_000)
 def demonym(word: str, language: str) -> str | None:
     """The ISO code of the country that an adjective or a people's name is made from (Chinese, chilenska), if any."""
     known = pack(language)

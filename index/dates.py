@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 from index.languages import cldr, pack
 
@@ -28,7 +28,6 @@ class Moment:
         return "-".join(parts)
 
 
-@lru_cache(maxsize=20_000)
 def moments(text: str, language: str) -> tuple[Moment, ...]:
     """Every calendar date written out in `text` (with a month at least); months by their CLDR names."""
     months = _months(language)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Literal
 
 from index.dates import moments
@@ -112,7 +112,6 @@ def _forms(language: str) -> _Forms:
 _PERCENT = (50.0, 100 / 3, 25.0, 20.0, 10.0)
 
 
-@lru_cache(maxsize=20_000)
 def figures(text: str, language: str) -> tuple[Figure, ...]:
     """Every figure in `text`, in order, not overlapping. Dates (see `moments`) are left to `moments`, but for
     their years, which are figures of kind `year`. Unknown languages are read with the international forms."""

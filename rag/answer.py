@@ -285,7 +285,8 @@ def _as_asked(missing: Sequence[str], asked: Question) -> list[str]:
 
 def _nearest(ranked: Sequence[Candidate], archive: Archive) -> tuple[Citation, ...]:
     return tuple(
-        cite(c.article, c.start, c.end, n, archive, c.answer) for n, c in enumerate(ranked[:_NEAREST], 1)
+        cite(c.article, c.sentence.start, c.sentence.end, n, archive, c.answer)
+        for n, c in enumerate(ranked[:_NEAREST], 1)
     )
 
 

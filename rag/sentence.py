@@ -53,7 +53,7 @@ class Sentence:
 
     @cached_property
     def words(self) -> frozenset[str]:
-        return frozenset(fold(re.sub(r"[’']s?$", "", w)) for w in re.findall(r"[^\W\d_][\w’'-]*", self.text))
+        return folded(self.text)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -100,6 +100,11 @@ def of_article(article: Article, start: int, end: int) -> Sentence:
 def alone(text: str, language: str) -> Sentence:
     """A text that stands in no article: a claim, a question's answer, a passage that was given."""
     return read(text, 0, len(text), language)
+
+
+def folded(text: str) -> frozenset[str]:
+    """The words of a text as names are compared: in lower case, without diacritics or whose they are."""
+    return frozenset(fold(re.sub(r"[’']s?$", "", w)) for w in re.findall(r"[^\W\d_][\w’'-]*", text))
 
 
 def has_name(words: frozenset[str], name: str) -> bool:

@@ -4,7 +4,7 @@ before it. Only the article's own words for the person are used."""
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache
+from functools import cache
 
 from index.countries import territories
 from index.dates import moments
@@ -14,6 +14,7 @@ from index.split import sentences
 _PARTICLE = r"(?:(?:de|da|del|della|di|van|von|der|den|la|le|al|el|bin|af|zu|dos|das)\s)?"
 _CAPITAL = r"[A-ZÀ-ÖØ-Þ][\w’'.-]*"
 _NAME = rf"{_CAPITAL}(?:\s{_PARTICLE}{_CAPITAL}){{0,6}}"
+_AROUND = 1_500  # characters in which who speaks must be named
 _QUOTED = re.compile(r"^\W*[\"“„»«”]|^\s*[–—-]\s")
 
 
@@ -34,7 +35,6 @@ def _sayings(language: str) -> tuple[re.Pattern[str], ...]:
     )
 
 
-@lru_cache(maxsize=5_000)
 def speaker(text: str, start: int, end: int, language: str) -> str | None:
     """The speaker of text[start:end], as the article names them at first in full, or None when nobody says it."""
     known = pack(language).speech
@@ -45,7 +45,8 @@ def speaker(text: str, start: int, end: int, language: str) -> str | None:
     says = known.saying.within(sentence) and known.he_she.within(sentence)
     if not (quoted or says or known.he_she.beginning.match(sentence)):
         return None
-    around = _sentences(text, language)
+    first = text.rfind("\n", 0, max(0, start - _AROUND)) + 1
+    around = sentences(text, language, first, min(len(text), end + _AROUND))
     before = [s for s in reversed(around) if s[1] <= start][:4]
     after = [s for s in around if s[0] >= end][:1]
     # a quote that is still open at its sentence's end goes on to its speaker; else the speaker came before
@@ -53,11 +54,6 @@ def speaker(text: str, start: int, end: int, language: str) -> str | None:
         if name := _named(text[a:b], language):
             return _in_full(text, name, language)
     return None
-
-
-@lru_cache(maxsize=500)
-def _sentences(text: str, language: str) -> tuple[tuple[int, int], ...]:
-    return tuple(sentences(text, language))
 
 
 def _named(sentence: str, language: str) -> str | None:

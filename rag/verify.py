@@ -18,10 +18,9 @@ import numpy as np
 
 from index.archive import Archive
 from index.catalogue import Vector, days
-from index.countries import demonym, names_territory, territories
-from index.dates import moments
+from index.countries import demonym, territories
 from index.errors import InputError
-from index.figures import Figure, figures
+from index.figures import Figure
 from index.general import stored_means
 from index.language import detect, detect_question
 from index.languages import pack
@@ -29,11 +28,11 @@ from index.nouns import Article, Filters
 from index.split import sentences
 from index.words import fold, in_dictionary, stem, stop_stems
 from rag import wording
-from rag.evidence import has_name, judge, numbers, weights
+from rag.evidence import judge, numbers, weights
 from rag.nouns import Citation, Statement, Support
 from rag.quote import cite
 from rag.retrieve import Scale, general_scale, search
-from rag.speaker import speaker
+from rag.sentence import alone, folded, has_name, read
 
 MAX_DRAFT = 20_000
 
@@ -342,13 +341,13 @@ def _scale(archive: Archive, *languages: str) -> Scale:
 def _figures(
     sentence: str, language: str, source: Source, near: str, also: Sequence[Source], reasons: dict[str, str]
 ) -> tuple[float, float, float]:
-    claimed = [f for f in figures(sentence, language) if f.kind != "year"]
+    claimed = [f for f in alone(sentence, language).figures if f.kind != "year"]
     # spelled-out small numbers and ordinals are weak: "two sides" is rarely what a source counts
     strong = [f for f in claimed if f.kind != "ordinal" and (f.digits or f.value > 2 or f.unit)]
     if not strong:
         return 0.0, 0.0, 0.0
-    there = [f for s in (source, *also) for f in figures(s.text, s.language)]
-    here = figures(near, source.language)
+    there = [f for s in (source, *also) for f in alone(s.text, s.language).figures]
+    here = alone(near, source.language).figures
     lost, wrong, unbound = 0, 0.0, 0.0
     for figure in strong:
         if any(_equal(figure, other) and _units_agree(figure, other) for other in there):
@@ -393,12 +392,14 @@ def _digits_alike(a: Figure, b: Figure) -> bool:
 def _dates(
     sentence: str, language: str, source: Source, also: Sequence[Source], reasons: dict[str, str]
 ) -> float:
-    claimed_years = [int(f.value) for f in figures(sentence, language) if f.kind == "year"]
-    claimed = list(moments(sentence, language))
+    claimed_years = [int(f.value) for f in alone(sentence, language).figures if f.kind == "year"]
+    claimed = list(alone(sentence, language).dates)
     if not claimed_years and not claimed:
         return 0.0
-    years = {int(f.value) for s in (source, *also) for f in figures(s.text, s.language) if f.kind == "year"}
-    dates = [m for s in (source, *also) for m in moments(s.text, s.language)]
+    years = {
+        int(f.value) for s in (source, *also) for f in alone(s.text, s.language).figures if f.kind == "year"
+    }
+    dates = [m for s in (source, *also) for m in alone(s.text, s.language).dates]
     span = days(source.article.published) if source.article else None
     if span:
         years.add(span[0].year)
@@ -425,23 +426,23 @@ def _names(
     missing: list[str] = []
     weak: list[str] = []
     count = 0
-    for code in territories(sentence, language):
+    for code in alone(sentence, language).countries:
         count += 1
-        if names_territory(near, source.language, code):
+        if alone(near, source.language).names_country(code):
             continue
         word = next((w for w in re.findall(r"[\w’'-]+", sentence) if code in territories(w, language)), code)
-        (weak if names_territory(everything, source.language, code) else missing).append(word)
+        (weak if alone(everything, source.language).names_country(code) else missing).append(word)
     for name in _proper(sentence, language, everything, same):
         count += 1
         if people := demonym(name, language):  # Chinese, chilenska: as good as the country's name
-            if not names_territory(everything, source.language, people):
+            if not alone(everything, source.language).names_country(people):
                 missing.append(name)
             continue
-        if has_name(near, fold(name)):
+        if alone(near, source.language).has_name(fold(name)):
             continue
         # "Foreign Minister", "Road": a title or a word of a name may be put otherwise
         plain = in_dictionary(name, language)
-        (weak if plain or has_name(everything, fold(name)) else missing).append(name)
+        (weak if plain or alone(everything, source.language).has_name(fold(name)) else missing).append(name)
     if missing:
         reasons["names"] = f"{missing[0]} is not in the cited passage"
     elif weak:
@@ -564,13 +565,15 @@ def _attribution(
     sentence: str, language: str, source: Source, best: tuple[int, int], near: str, reasons: dict[str, str]
 ) -> float:
     """Whether somebody else is given as the speaker."""
-    claimed = speaker(sentence, 0, len(sentence), language)
+    claimed = alone(sentence, language).speaker
     if not claimed:
         return 0.0
     text, start = (source.article.text, source.start) if source.article else (source.text, 0)
-    real = speaker(text, start + best[0], start + best[1], source.language)
+    real = read(text, start + best[0], start + best[1], source.language).speaker
     last = fold(claimed.split()[-1])
-    if real and (has_name(real, last) or any(has_name(real, fold(w)) for w in claimed.split() if len(w) > 3)):
+    if real and any(
+        has_name(folded(real), n) for n in (last, *(fold(w) for w in claimed.split() if len(w) > 3))
+    ):
         return 0.0
     if real:
         reasons["attribution"] = f"the cited passage has {real} say this, not {claimed}"

@@ -25,6 +25,7 @@ from rag.nouns import Citation, Hit, Statement
 from rag.phrases import shown_date
 from rag.question import Question, topic_terms
 from rag.quote import as_of, cite
+from rag.sentence import of_article
 from rag.verify import Source, Verdict, check
 
 log = logging.getLogger(__name__)
@@ -192,7 +193,8 @@ def _checked(
         return Statement(text, (), "unsupported", told.reason if told else "it cites no passage"), ()
     places = [(articles[shown[n - 1].passage.article_id], shown[n - 1], judged(n)) for n in standing[:3]]
     fresh, marks = _cited(places, citations, archive)
-    dated = as_of(places[0][0], citations[marks[0] - 1].quote)
+    cited = citations[marks[0] - 1]
+    dated = as_of(places[0][0], of_article(places[0][0], cited.start, cited.end))
     return Statement(text, tuple(marks), judged(standing[0]).support, "", "", dated), fresh
 
 
