@@ -55,7 +55,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Entailment:
     """Probabilities that sum to 1: the evidence bears the claim out, contradicts it, or leaves it open."""
 
     supported: float
@@ -70,7 +70,7 @@ class Reader(Protocol):
     def read(self, question: str, passages: Sequence[Text]) -> list[list[Read]]:
         """For each passage, its sentences in order."""
 
-    def check(self, pairs: Sequence[tuple[str, Text]]) -> list[Verdict]:
+    def check(self, pairs: Sequence[tuple[str, Text]]) -> list[Entailment]:
         """For each (claim, evidence)."""
 
 
@@ -149,14 +149,14 @@ class BuiltinReader:
             for text, passage, (spans, _) in zip(texts, passages, made, strict=True)
         ]
 
-    def check(self, pairs: Sequence[tuple[str, Text]]) -> list[Verdict]:
+    def check(self, pairs: Sequence[tuple[str, Text]]) -> list[Entailment]:
         texts = [(self._asked(claim), self._tokens(evidence).ids) for claim, evidence in pairs]
         made = self._together(texts, "claim", [evidence for _, evidence in pairs])
         verdicts = []
         for _, logits in made:
             shares = np.exp(logits - logits.max())
             shares /= shares.sum()
-            verdicts.append(Verdict(**dict(zip(self._verdicts, shares.tolist(), strict=True))))
+            verdicts.append(Entailment(**dict(zip(self._verdicts, shares.tolist(), strict=True))))
         return verdicts
 
     def _asked(self, text: str) -> np.ndarray:

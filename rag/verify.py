@@ -3,8 +3,10 @@
 A sentence is compared with the passage it rests on in what can turn a true sentence false: figures with their unit and
 scale, dates, names, negation, direction, who says it, whether it is expected or done, causes and generalisations that
 the passage does not make, quotes that are not in it, and the overlap in meaning. Each comparison is one number
-(`Findings`); a small logistic model over them (`claim` in rag/weights.json, made by `python -m evals.fit`) gives the
-verdict, and the finding that weighed most against the sentence gives the reason.
+(`Findings`). The checker, the reader's second head (`rag/reader.py`), says how surely the passage bears the sentence out;
+a small logistic model over all of it (`claim` in rag/weights.json, made by `python -m rag.training.fit`) gives the verdict,
+and the finding that weighed most against the sentence gives the reason. What must never give way (a figure, a unit, a
+date, a quotation that is not there) is decided by the rules alone.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from rag import wording
 from rag.evidence import judge, numbers, weights
 from rag.nouns import Citation, Statement, Support
 from rag.quote import cite
+from rag.reader import Entailment, Text, header, make_reader
 from rag.retrieve import Scale, general_scale, search
 from rag.sentence import alone, folded, has_name, read
 
@@ -55,7 +58,8 @@ class Findings:
     words in the source (same language only); foreign: 1 across languages. figures, dates, names: share of the
     sentence's that the source lacks. unit: a figure stands there with another unit or scale. bound: figures that stand
     in the source, but with other words around them. negation, direction, modality, cause, universal, attribution,
-    quotation: 1 where the two disagree. novelty: the rarest words of the sentence that the source lacks.
+    quotation: 1 where the two disagree. novelty: the rarest words of the sentence that the source lacks. borne_out,
+    contradicted: the checker's probabilities, 0 without one.
     """
 
     meaning: float
@@ -75,6 +79,8 @@ class Findings:
     attribution: float
     quotation: float
     novelty: float
+    borne_out: float = 0.0
+    contradicted: float = 0.0
 
 
 FINDINGS = tuple(f.name for f in fields(Findings))
@@ -144,8 +150,9 @@ def verify_against(text: str, passages: Sequence[tuple[str, str | None]], archiv
     statements: list[Statement] = []
     citations: list[Citation] = []
     for sentence, language in _draft(text, corpus):
+        read = entailments(sentence, sources, archive)
         verdicts = [
-            (check(sentence, language, s, archive, also=[o for o in sources if o is not s]), n)
+            (check(sentence, language, s, archive, also=[o for o in sources if o is not s], read=read[n]), n)
             for n, s in enumerate(sources)
         ]
         verdict, n = max(verdicts, key=lambda v: (v[0].support != "unsupported", v[0].probability))
@@ -184,7 +191,10 @@ def _draft(text: str, corpus: dict[str, int]) -> list[tuple[str, str]]:
 def _best(
     sentence: str, language: str, sources: Sequence[Source], archive: Archive, number: int
 ) -> tuple[Statement, Citation | None]:
-    verdicts = [(check(sentence, language, s, archive), s) for s in sources]
+    read = entailments(sentence, sources, archive)
+    verdicts = [
+        (check(sentence, language, s, archive, read=told), s) for s, told in zip(sources, read, strict=True)
+    ]
     if not verdicts:
         return Statement(sentence, (), "unsupported", "nothing in the articles is about it"), None
     verdict, source = max(
@@ -203,6 +213,15 @@ def _best(
     return Statement(sentence, marks, verdict.support, verdict.reason), citation
 
 
+def entailments(sentence: str, sources: Sequence[Source], archive: Archive) -> Sequence[Entailment | None]:
+    """What the checker says of a sentence and each source, all at once; None for each without a checker."""
+    reader = make_reader(archive.settings)
+    if reader is None or not sources:
+        return [None] * len(sources)
+    texts = [Text(header(s.article) if s.article else "", s.text, ()) for s in sources]
+    return reader.check([(sentence, text) for text in texts])
+
+
 def check(
     sentence: str,
     language: str,
@@ -211,9 +230,10 @@ def check(
     *,
     also: Sequence[Source] = (),
     vector: Vector | None = None,
+    read: Entailment | None = None,
 ) -> Verdict:
     """One sentence against one source. also: further passages given with it, in which names and figures may stand too;
-    vector: the sentence's, as a passage, when it is known."""
+    vector: the sentence's, as a passage, when it is known; read: what the checker says of the two (`entailments`)."""
     where = _verbatim(sentence, source.text)
     if where:
         return Verdict("quoted", "", 1.0, *where, _nothing_against())
@@ -232,7 +252,10 @@ def check(
     findings, reasons = compare(
         sentence, language, source, near_text, close_text, best_text, cut[best], float(cosines[best]), also
     )
-    probability = judge("claim", numbers(findings))
+    if read:
+        findings = replace(findings, borne_out=read.supported, contradicted=read.contradicted)
+    model = "claim" if read else "claim_unread"
+    probability = judge(model, numbers(findings))
     # however well the rest agrees, no false figure, date or quote goes through, nor what was only planned, nor the opposite
     if (
         findings.figures
@@ -243,7 +266,7 @@ def check(
         probability = min(probability, 0.49)
     if probability >= 0.5:
         return Verdict("supported", "", probability, *cut[best], findings)
-    coefficients = weights()["claim"]
+    coefficients = weights()[model]
     against = {name: coefficients.get(name, 0.0) * getattr(findings, name) for name in reasons}
     worst = min(against, key=lambda n: against[n], default="")
     reason = reasons[worst] if worst and against[worst] < -0.2 else "the cited passage does not say this"
@@ -307,7 +330,7 @@ def _verbatim(sentence: str, text: str) -> tuple[int, int] | None:
 
 
 def _nothing_against() -> Findings:
-    return Findings(1.0, 1.0, *([0.0] * (len(FINDINGS) - 2)))
+    return Findings(1.0, 1.0, *([0.0] * (len(FINDINGS) - 4)), 1.0, 0.0)
 
 
 def _vectors(

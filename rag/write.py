@@ -26,7 +26,7 @@ from rag.phrases import shown_date
 from rag.question import Question, topic_terms
 from rag.quote import as_of, cite
 from rag.sentence import of_article
-from rag.verify import Source, Verdict, check
+from rag.verify import Source, Verdict, check, entailments
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,8 @@ def _checked(
             hit = shown[number - 1]
             article = articles[hit.passage.article_id]
             source = Source(hit.passage.text, hit.passage.language, article, hit.passage.start)
-            verdicts[number] = check(claim, asked.language, source, archive, vector=vector)
+            (read,) = entailments(claim, [source], archive)
+            verdicts[number] = check(claim, asked.language, source, archive, vector=vector, read=read)
         return verdicts[number]
 
     standing = [n for n in numbers if judged(n).support != "unsupported"]

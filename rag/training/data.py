@@ -254,7 +254,8 @@ def other_name(claim: str, evidence: str) -> str | None:
     there = [n for n in _NAME.findall(evidence) if n not in claim and name.group() not in n]
     if not there or name.group().split()[-1] not in evidence:
         return None
-    return claim[: name.start()] + random.choice(there) + claim[name.end() :]
+    other: str = random.choice(there)
+    return claim[: name.start()] + other + claim[name.end() :]
 
 
 def public_reading(folder: Path, store: Store) -> Iterator[Any]:

@@ -30,7 +30,7 @@ def main() -> None:
     for name, values in (("MARKS", MARKS), ("VERDICTS", VERDICTS)):
         arrays[name.lower()] = np.array(values)
     arrays["limits"] = np.array([QUESTION_TOKENS, HEADER_TOKENS, PASSAGE_TOKENS])
-    np.savez(given.out, **arrays)
+    np.savez(given.out, **arrays)  # type: ignore[arg-type]
     print(given.out, given.out.stat().st_size, "bytes,", kept["tokens"], "tokens")  # noqa: T201 (a command's result)
 
 
