@@ -57,6 +57,7 @@ class Caller(Protocol):
     metavar="IN OUT",
     help="Of a million tokens, for the cost.",
 )
+@click.option("--full", is_flag=True, help="The archives' questions in all five languages, not in one each.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
 @click.pass_context
 def eval_command(
@@ -72,11 +73,12 @@ def eval_command(
     limit: int | None,
     jobs: int,
     price: tuple[float, float],
+    full: bool,
     as_json: bool,
 ) -> None:
     """Run a question set, compare with the baseline, write a report.
 
-    Without --set, our own set runs over the sample articles, in an index apart. With it, yours runs over your
+    Without --set, our own sets run over the sample articles and over two archives, in indexes apart. With it, yours runs over your
     index, or over the articles of --folder. Exits 1 when a metric fell by more than its noise.
     """
     if ctx.invoked_subcommand is not None:
@@ -88,7 +90,7 @@ def eval_command(
     if folder and not set_path:
         raise click.UsageError("--folder goes with --set: our own questions are about the sample articles.")
     from evals import gate, report
-    from evals.run import CLAIMS, QUESTIONS, SEEDS, own_index
+    from evals.run import CLAIMS, NEWS, QUESTIONS, SEEDS, own_index, together
     from index.archive import Archive
 
     settings = ctx.obj.settings
@@ -101,6 +103,9 @@ def eval_command(
     done = _run(
         archive, set_path or QUESTIONS, claims_path or (CLAIMS if own else None), limit, jobs, as_json
     )
+    if own and not set_path:
+        news = [_news(settings, place, 5 if full else 1, limit, jobs, as_json) for place in NEWS]
+        done = together([done, *news])
     verdict = gate.compare(before, done) if before else None
     told = report.summary(done, price)
     written = report.write(report_dir, done, verdict, told, settings.data_dir / "eval" / "history.jsonl")
@@ -136,6 +141,21 @@ def _run(
         judge = make_judge(archive.settings.eval)
     with bar(len(items) + len(claims), "Asking", quiet) as tick:
         return run(archive, items, claims, jobs=jobs, judge=judge, tick=tick)
+
+
+def _news(settings: Settings, place: Path, each: int, limit: int | None, jobs: int, quiet: bool) -> Run:
+    """An archive's questions in `each` of five languages, and its claims, in one unless in all."""
+    from evals.run import own_index, run
+    from evals.sets import load_archive, spread
+
+    items, claims = load_archive(place, each)
+    if each == 1:
+        claims = claims[::2]
+    if limit:
+        items, claims = spread(items, limit), spread(claims, limit)
+    archive = own_index(settings, place / "articles")
+    with bar(len(items) + len(claims), f"Asking {place.name}", quiet) as tick:
+        return run(archive, items, claims, jobs=jobs, tick=tick, of=place.name)
 
 
 @contextmanager

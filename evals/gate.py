@@ -7,7 +7,7 @@ must not. The rule, for the questions that both runs have a value for:
 - a strict metric (offsets) must not fall for a single question;
 - over the whole set a metric fails when its mean falls by more than 0.05, or by more than 0.01 with p < 0.05
   in the exact one-sided sign test over the questions that changed (Dixon and Mood 1946);
-- in one kind of question or one pair of languages it fails when its mean falls by more than 0.10 and at least
+- in one set, one kind of question or one pair of languages it fails when its mean falls by more than 0.10 and at least
   two more questions fell than rose;
 - a metric that half of its questions no longer have a value for is lost, which fails too;
 - a prompt that is not what it was fails while no model answers, because nothing else can tell what it does.
@@ -111,6 +111,7 @@ def compare(baseline: Baseline, run: Run) -> GateVerdict:
     slices: dict[str, list[str]] = {WHOLE: shared}
     for i in shared:
         past = baseline.outcomes[i]
+        slices.setdefault(f"set {now[i].of}", []).append(i)
         slices.setdefault(f"kind {past.kind}", []).append(i)
         slices.setdefault(
             f"{'claims' if past.kind.startswith('claim') else 'languages'} {past.pair}", []

@@ -10,17 +10,17 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evals.gate import WHOLE
 from evals.metrics import METRICS
 from index.errors import InputError
 from index.settings import ROOT
 
 _SHOWN = (
     "accuracy", "recall", "recall@1", "ndcg", "gold_recall", "gold_precision", "exact_quotes", "dated",
-    "attributed", "one_story", "verifier_false", "verifier_true",
+    "attributed", "one_story", "verifier", "verifier_false", "verifier_true",
 )  # fmt: skip
 _BLOCK = re.compile(r"(<!-- figures -->\n).*?(\n<!-- /figures -->)", re.S)
 
@@ -50,24 +50,24 @@ def main() -> int:
 
 def figures(evaluated: dict[str, Any], bench: dict[str, Any]) -> str:
     """Markdown. evaluated: eval.json; bench: bench.json."""
-    means = evaluated["metrics"][WHOLE]
-    made = evaluated["made"]
+    made, sets = evaluated["made"], evaluated["sets"]
     how = "with a language model" if made["mode"] == "write" else "quoting"
+    asked = [f"{name}: {one['questions']} questions, {one['claims']} claims" for name, one in sets.items()]
     lines = [
-        f"{evaluated['questions']} questions and {evaluated['claims']} claims on the sample articles, {how}, "
-        f"{made['when'][:10]}:",
+        f"Measured {made['when'][:10]}, {how} ({'; '.join(asked)}). Nothing was trained or fitted on any of these sets.",
         "",
-        "| | | 95 % interval |",
-        "| --- | --- | --- |",
+        f"| | {' | '.join(sets)} |",
+        f"| --- |{' --- |' * len(sets)}",
     ]
     for metric in _SHOWN:
-        if metric in means:
-            row = means[metric]
-            lines.append(
-                f"| {METRICS[metric].title} | {row['value']:.3f} | {row['low']:.3f} to {row['high']:.3f} |"
-            )
-    for name, row in evaluated["abstention"].items():
-        lines.append(f"| abstention {name} | {row['value']:.3f} | {row['low']:.3f} to {row['high']:.3f} |")
+        values = [one["metrics"].get(metric, {}).get("value") for one in sets.values()]
+        if any(value is not None for value in values):
+            lines.append(_row(METRICS[metric].title, values))
+    for name in ("precision", "recall", "f1"):
+        lines.append(
+            _row(f"“not found”, {name}", [one["abstention"][name]["value"] for one in sets.values()])
+        )
+    lines.append(_row("sentences in an answer", [one["statements"] for one in sets.values()]))
     index, answers = bench["indexing"], bench["answers"]
     second = index["seconds, second run, whole process"]
     told = (
@@ -82,6 +82,10 @@ def figures(evaluated: dict[str, Any], bench: dict[str, Any]) -> str:
     )
     lines += ["", " ".join(told)]
     return "\n".join(lines)
+
+
+def _row(title: str, values: Sequence[float | None]) -> str:
+    return f"| {title} | {' | '.join('' if v is None else f'{v:.3f}' for v in values)} |"
 
 
 if __name__ == "__main__":

@@ -35,6 +35,10 @@ def summary(run: Run, price: Price = (0.0, 0.0)) -> dict[str, Any]:
         "claims": len(run.claims),
         "metrics": {name: _means(outcomes) for name, outcomes in slices(run).items()},
         "abstention": _abstention(pairs) if pairs else {},
+        "sets": {
+            name: _of_set([o for o in run.outcomes if o.of == name])
+            for name in dict.fromkeys(o.of for o in run.outcomes)
+        },
         "statements": _mean(len(o.answer["statements"]) for o in answered),
         "latency_ms": {
             stage: {
@@ -48,9 +52,24 @@ def summary(run: Run, price: Price = (0.0, 0.0)) -> dict[str, Any]:
     }
 
 
+def _of_set(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    questions = [o for o in outcomes if not o.kind.startswith("claim")]
+    answered = [o for o in questions if o.answer["status"] == "answered"]
+    return {
+        "questions": len(questions),
+        "claims": len(outcomes) - len(questions),
+        "metrics": _means(outcomes),
+        "abstention": _abstention([(o.answerable, o.answer["status"] == "answered") for o in questions]),
+        "statements": _mean(len(o.answer["statements"]) for o in answered),
+    }
+
+
 def slices(run: Run) -> dict[str, list[Outcome]]:
-    """All, then by kind of question and of claim, then by pair of languages."""
+    """All, then by set where there are several, by kind of question and of claim, and by pair of languages."""
     found: dict[str, list[Outcome]] = {WHOLE: run.outcomes}
+    if len({o.of for o in run.outcomes}) > 1:
+        for o in run.outcomes:
+            found.setdefault(f"set {o.of}", []).append(o)
     for o in run.outcomes:
         found.setdefault(f"kind {o.kind}", []).append(o)
     for o in run.outcomes:

