@@ -290,12 +290,10 @@ def _checked(
             citations.append(known)
             fresh.append(known)
         marks.append(known.number)
-    best = judged(standing[0])
+    best, cited = judged(standing[0]), citations[marks[0] - 1]
     article = articles[shown[standing[0] - 1].passage.article_id]
-    cited = citations[marks[0] - 1]
-    first = of_article(article, cited.start, cited.end)
-    statement = Statement(text, tuple(marks), best.support, "", "", as_of(article, first))
-    return statement, tuple(fresh)
+    when = as_of(article, of_article(article, cited.start, cited.end))
+    return Statement(text, tuple(marks), best.support, "", "", when), tuple(fresh)
 
 
 def _has_link(text: str, hit: Hit) -> bool:
