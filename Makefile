@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test lint format eval bench bench-embedding bench-retrieval bench-index bench-scale \
-	faults eval-mutants figures lock
+	faults eval-mutants figures build lock
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -77,6 +77,9 @@ eval-mutants: install ## break things on purpose and check that the gate notices
 
 figures: install ## measure the figures of README.md and write them there
 	@$(PY) -m evals.readme $(ARGS)
+
+build: install ## make a wheel in dist/
+	@$(PY) -m hatchling build -t wheel
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
