@@ -41,7 +41,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import permutations
 from pathlib import Path
@@ -86,7 +86,7 @@ class Question:
     answers: tuple[tuple[int, str], ...]
     question_language: str
     context_language: str
-    key: str = ""
+    key: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,18 @@ def placed(text: str, answers: Iterable[tuple[int, str]]) -> tuple[tuple[int, st
         if not words.strip():
             continue
         if start < 0 or not text.startswith(words, start):
-            places = [m.start() for m in re.finditer(rf"(?<!\w){re.escape(words)}(?!\w)", text)]
+            places = [m.start() for m in re.finditer(whole(words), text)]
             if not places:
                 continue
             start = min((abs(place - start), place) for place in places)[1]
         found[start, words] = None
     return tuple(found)
+
+
+def whole(words: str) -> str:
+    """A pattern for these words that does not find them within others."""
+    before, after = (r"\b" if edge.isalnum() else "" for edge in (words[0], words[-1]))
+    return before + re.escape(words) + after
 
 
 def squad(
