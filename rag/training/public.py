@@ -16,11 +16,11 @@ Danish, squad2-train, piaf, norquad, tydi, mlqa, swequad, squadshifts and all cl
 
 - squad2-cross, xquad and pawsx-cross were drawn by chance with an unknown seed; here by the same rule with SEED. As
   many of them in each pair of languages, but not the same ones. (pawsx-cross had 1,973.)
-- squad2 in English, and all of squad2-cross that needs it, was compared by counts only: the copy of SQuAD-explorer at
-  hand lacked files of 4 MiB and more.
+- squad2 in English, and all of squad2-cross that needs it, was not compared: the copy of SQuAD-explorer at hand lacked
+  files of 4 MiB and more.
 - norquad had 4,749 of the 4,752.
 - afriqa: an answer that is not at its place is looked for in the text, as whole words. There, `no` was found within
-  other words ("announced"); those questions are left out here, some ninety.
+  other words ("announced"); those questions are left out here.
 - scone: all six kinds of negation, from the columns that its README names. There, the columns of one kind were read
   from all six files, so that the same 1,002 claims stood there six times.
 - pawsx: pairs with a translation that was never made ("NS" for a text), 134 of them, are left out.
