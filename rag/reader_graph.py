@@ -4,6 +4,7 @@ means."""
 from __future__ import annotations
 
 import hashlib
+import io
 import zipfile
 from dataclasses import replace
 from functools import cached_property
@@ -22,8 +23,9 @@ class Trained:
 
     def __init__(self, path: Path) -> None:
         try:
-            self.digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-            with np.load(path, allow_pickle=False) as arrays:
+            content = path.read_bytes()
+            self.digest = hashlib.sha256(content).hexdigest()[:12]
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 self._arrays = {name: arrays[name] for name in arrays.files}
             self.marks = self._arrays["marks"].tolist()
             self.verdicts = self._arrays["verdicts"].tolist()
