@@ -23,23 +23,11 @@ from index.language import detect_question
 from index.nouns import Article
 from index.split import sentences
 from index.words import stem, stop_stems
+from rag.phrases import say
 from rag.speaker import speaker
 
 Row = dict[str, Any]
 
-# what is asked, by language; others are asked in English
-_HOW_MUCH = {
-    "en": "How much or how many: {}?", "sv": "Hur mycket eller hur många: {}?",
-    "de": "Wie viel oder wie viele: {}?", "es": "¿Cuánto o cuántos: {}?", "fr": "Combien : {} ?",
-}  # fmt: skip
-_WHEN = {
-    "en": "In which year: {}?", "sv": "Vilket år: {}?", "de": "In welchem Jahr: {}?",
-    "es": "¿En qué año: {}?", "fr": "En quelle année : {} ?",
-}  # fmt: skip
-_WHO = {
-    "en": "Who said this: {}?", "sv": "Vem sade detta: {}?", "de": "Wer sagte das: {}?",
-    "es": "¿Quién dijo esto: {}?", "fr": "Qui a dit cela : {} ?",
-}  # fmt: skip
 _WORDS = 9
 _COLUMNS = "question, lang, kind, answerable, sources, answers, must_not, note"
 
@@ -78,14 +66,14 @@ def _asking(article: Article, archive: Archive) -> list[Row]:
         found = _answer(article, start, end)
         if found is None:
             continue
-        answer, templates, kind = found
+        answer, asks, kind = found
         words = _keywords(quote, answer, article.language)
         if len(words) < 3:
             continue
         rows.append(
             {
                 "id": "",
-                "question": templates.get(article.language, templates["en"]).format(", ".join(words)),
+                "question": say(asks, article.language, what=", ".join(words)),
                 "lang": article.language,
                 "kind": kind,
                 "answerable": True,
@@ -99,15 +87,16 @@ def _asking(article: Article, archive: Archive) -> list[Row]:
     return rows
 
 
-def _answer(article: Article, start: int, end: int) -> tuple[str, Mapping[str, str], str] | None:
+def _answer(article: Article, start: int, end: int) -> tuple[str, str, str] | None:
+    """Words of the sentence that answer, what Dossier says to ask for them, and the kind of question."""
     quote = article.text[start:end]
     told = [f for f in figures(quote, article.language) if f.digits]
-    for kinds, templates in ((("money", "percent", "amount"), _HOW_MUCH), (("year",), _WHEN)):
+    for kinds, asks in ((("money", "percent", "amount"), "how_much"), (("year",), "which_year")):
         for figure in told:
             if figure.kind in kinds:
-                return quote[figure.start : figure.end], templates, "factoid"
+                return quote[figure.start : figure.end], asks, "factoid"
     name = speaker(article.text, start, end, article.language)
-    return (name.split()[-1], _WHO, "attribution") if name else None
+    return (name.split()[-1], "who_said", "attribution") if name else None
 
 
 def _keywords(quote: str, answer: str, language: str) -> list[str]:

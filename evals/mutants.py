@@ -138,7 +138,7 @@ FAULTS: Mapping[str, Fault] = {
     "figures-raw": Fault(
         "figures are not brought to one scale",
         _metrics("verifier", "verifier_true", "verifier_false"),
-        plant=_replace("index.figures._scale", _always(1.0)),
+        plant=_replace("index.languages.cldr.scales", _always({})),
     ),
     "no-prompt-rule": Fault("the prompt no longer asks for marks", _metrics("prompts"), plant=_without_rule),
     "undated": Fault(
@@ -161,7 +161,7 @@ FAULTS: Mapping[str, Fault] = {
     "no-speakers": Fault(
         "who said it is left out",
         _metrics("attributed"),
-        plant=_replace("rag.quote.speaker", _always(None)),
+        plant=_replace("rag.sentence.speaker", _always(None)),
     ),
     "no-words": Fault(
         "the words of a question count for nothing",

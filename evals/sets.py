@@ -62,6 +62,41 @@ def load_claims(path: Path) -> list[Claim]:
     ]  # fmt: skip
 
 
+LANGUAGES = ("en", "sv", "de", "es", "fr")
+
+
+def load_archive(folder: Path, each: int = len(LANGUAGES)) -> tuple[list[Item], list[Claim]]:
+    """An archive's questions and claims (`evals/news/README.md` has their form), every question in `each` of its five
+    languages, by turns. Of questions with one gold sentence, any of `also` answers as well. Raises InputError."""
+    items = []
+    for n, (_, row) in enumerate(_rows(folder / "questions.jsonl")):
+        gold = row["gold"]
+        also = row["also"] if len(gold) == 1 else []
+        for code in (LANGUAGES[(n + k) % len(LANGUAGES)] for k in range(each)):
+            items.append(
+                Item(
+                    id=f"{folder.name}-{row['id']}-{code}",
+                    question=row["questions"][code],
+                    lang=code,
+                    kind=row["kind"],
+                    answerable=row["answerable"],
+                    gold_groups=tuple(tuple(sorted({g["file"], *(a["file"] for a in also)})) for g in gold),
+                    gold_quotes=tuple((g["file"], g["quote"]) for g in [*gold, *also]),
+                    answer_keys=tuple((g["answer"], *(a["answer"] for a in also)) for g in gold),
+                    note=row.get("note") or "",
+                )
+            )
+    claims = [
+        Claim(
+            f"{folder.name}-{row['id']}-{code}", code, text, ((row["file"], row["quote"]),), row["supported"],
+            row.get("error") or None,
+        )
+        for _, row in _rows(folder / "claims.jsonl")
+        for code, text in row["claims"].items()
+    ]  # fmt: skip
+    return items, claims
+
+
 def spread(rows: Sequence[T], limit: int) -> list[T]:
     """At most `limit` of the rows, evenly spread over them, always the same ones."""
     if len(rows) <= limit:

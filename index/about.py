@@ -17,38 +17,16 @@ from __future__ import annotations
 import datetime
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from index import language
+from index.language import detect
+from index.languages import Articles, cldr, codes, normalise, pack
 
 FIELDS = ("title", "publisher", "author", "published", "language", "genre")
-
-_ALIASES = {
-    "title": "title headline rubrik titel titre titulo título titolo otsikko tittel überschrift",
-    "publisher": "publisher source outlet publication newspaper site sitename utgivare källa tidning "
-    "herausgeber quelle zeitung editor_es medio fuente éditeur journal utgiver kilde julkaisija",
-    "author": "author authors by byline writer creator författare skribent autor autorin autores auteur "
-    "auteurs forfatter kirjoittaja autore",
-    "published": "published date published_at publish_date publishdate date_published datepublished pubdate "
-    "publication_date published_time created datum publicerad publiceringsdatum veröffentlicht fecha "
-    "publicado publié dato udgivet publisert data julkaistu gepubliceerd pubblicato",
-    "language": "language lang språk sprache idioma langue sprog kieli taal lingua",
-    "genre": "genre type kind typ",
-    "section": "section category categories rubric sektion avdelning ressort sección rubrique",
-}
-_OPINION = (
-    " opinion opinions op-ed oped editorial editorials comment commentary column columnist columnists "
-    "viewpoint views debatt debattartikel ledare krönika krönikor insändare kommentar "
-    "åsikt gastkommentar gastbeitrag leitartikel meinung kolumne opinión editoriales tribuna columna tribune "
-    "chronique éditorial éditorials opinione commento opinie mening meninger leder kronik mielipide "
-    "pääkirjoitus kolumni opinião "
-)
-_REPORT = (
-    " report news newsarticle reportagenewsarticle nyhet nyheter nyhetsartikel nachricht nachrichten bericht "
-    "noticia noticias actualité actualités notizie nieuws nyheder uutiset "
-)
+_LABELS = (*FIELDS, "section")
+_SHORT = 300  # characters of a line that may be in another language than its article
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +57,7 @@ def fields_from(raw: Mapping[Any, Any]) -> dict[str, str]:
         elif name == "publisher" and "://" in text:
             known = None  # an address is where it was found
         elif name == "language":
-            known = language.normalise(text)
+            known = normalise(text)
         elif name in ("genre", "section"):
             known = _genre(text) if name == "genre" else ("opinion" if _genre(text) == "opinion" else None)
             name = "genre"
@@ -98,7 +76,11 @@ def _field_of(key: str) -> str | None:
 
 @functools.cache
 def _names() -> dict[str, str]:
-    return {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
+    """What fields are called in every language: a table's head is in no article's."""
+    articles = [pack(code).article for code in codes()]
+    return {alias: name for its in articles for name in _LABELS for alias in getattr(its, name).listed} | {
+        name: name for name in _LABELS
+    }
 
 
 def _plain(value: Any) -> str:
@@ -118,9 +100,10 @@ def _plain(value: Any) -> str:
 
 def _genre(text: str) -> str | None:
     words = re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)?", text.lower())
-    if any(f" {word} " in _OPINION for word in words):
-        return "opinion"
-    return "report" if any(f" {word} " in _REPORT for word in words) else None
+    for kind in ("opinion", "report"):
+        if any(word in getattr(pack(code).article, kind) for code in codes() for word in words):
+            return kind
+    return None
 
 
 # --- dates -----------------------------------------------------------------------------------------------
@@ -129,9 +112,10 @@ _YEAR = r"(?:1[6-9]|20)\d\d"
 _ISO = re.compile(rf"({_YEAR})(?:[-/.](\d\d?)(?:[-/.](\d\d?))?)?(?!\d)")
 _NUMERIC = re.compile(rf"(\d\d?)([./-])(\d\d?)\2({_YEAR})(?!\d)")
 _MONTH = r"[^\W\d_]{3,12}\.?"
+_SMALL = r"(?:[^\W\d_]{2,3}\s+)?"  # "of", "de", "den"
 _WORDED = (
-    rf"(?:\d\d?(?:\.|st|nd|rd|th|er|º|:e)?,?\s+(?:de\s+|of\s+)?{_MONTH},?\s+(?:de\s+|del\s+)?{_YEAR}"
-    rf"|{_MONTH}\s+\d\d?(?:st|nd|rd|th)?,?\s+{_YEAR})"
+    rf"(?:\d\d?(?:[.º]|:?[^\W\d_]{{1,2}})?,?\s+{_SMALL}{_MONTH},?\s+{_SMALL}{_YEAR}"
+    rf"|{_MONTH}\s+\d\d?(?:[^\W\d_]{{2}})?,?\s+{_YEAR})"
 )
 _FULL = rf"(?:{_YEAR}-\d\d-\d\d|\d\d?[./]\d\d?[./]{_YEAR}|{_WORDED})"
 
@@ -154,7 +138,7 @@ def parse_date(text: str) -> str | None:
         return _iso(year, first, second) if int(second) > 12 else year
     if match := re.search(_WORDED, text):
         return _worded(match[0], "day")
-    if match := re.search(rf"{_MONTH}\s+(?:de\s+|of\s+)?{_YEAR}", text):
+    if match := re.search(rf"{_MONTH}\s+{_SMALL}{_YEAR}", text):
         return _worded(match[0], "month")
     return None
 
@@ -198,96 +182,138 @@ _DATELINE = re.compile(
 _PLACE = re.compile(r"[A-ZÀ-ÞŁŚŽ][A-ZÀ-ÞŁŚŽ.' -]+(?:[/,].*)?$")
 _LABEL = re.compile(r"(?P<key>[^\W\d_][\w -]{1,24}?)[ \t]*:[ \t]*(?P<value>\S[^\n]*)$")
 _LEADING_DATE = re.compile(
-    rf"\s*(?:date|datum|dato|fecha|data)?[ \t]*:?[ \t]*(?P<date>{_YEAR}-\d\d-\d\d)[ \t]+(?=\S)", re.I
-)
-_PUBLISHED = re.compile(
-    r"(?:first |först )?(?:published|posted|publicera[dt]\w*|publicerades|veröffentlicht|publicado"
-    rf"|publicada|publiée?|udgivet|publisert|julkaistu|gepubliceerd|pubblicato)\b[^\d\n]{{0,24}}?(?P<date>{_FULL})",
-    re.I,
+    rf"\s*(?:(?P<key>[^\W\d_]+)[ \t]*:?[ \t]*)?(?P<date>{_YEAR}-\d\d-\d\d)[ \t]+(?=\S)"
 )
 _NAME = (
     r"[A-ZÀ-ÞŁŚŽ][\w'’-]*\.?"
     r"(?: (?:(?:von|van|de|der|den|da|di|la|le|af|bin|al) )*[A-ZÀ-ÞŁŚŽ][\w'’-]*\.?){1,3}"
 )
-_BYLINE = re.compile(
-    r"(?:By|BY|Av|AV|Von|VON|Por|POR|Par|PAR|Af|Door|Di|Text:|Text av|Written by|Skriven av)[ \t]+"
-    rf"(?P<author>{_NAME}(?:(?:, | and | och | und | y | et | og )+{_NAME})*)(?:[ \t]*[,|–—/-].{{0,60}})?$"
-)
-_REPORTING = re.compile(r"\(?(?:(?:additional )?(?:reporting|writing|editing) by|mit material von)\b", re.I)
 _MARKED_OPINION = re.compile(r"(?P<mark>[^\W\d_]+(?:-[^\W\d_]+)?)[ \t]*(?:$|[:|–—]\s|- )")
-_AUTHOR_IS = re.compile(
-    r"[*_(\[]*(?:the (?:author|writer|columnist)s? (?:is|are|was|were)\b"
-    r"|(?:författaren|skribenten|debattören|författarna|skribenterna|debattörerna) är\b"
-    r"|(?:der autor|die autorin) ist\b|die autoren sind\b"
-    r"|(?:el autor|la autora) es\b|l['’]auteure? est\b|(?:forfatteren|skribenten) er\b|kirjoittaja on\b"
-    r"|o autor é\b|a autora é\b|l['’]autore è\b|l['’]autrice è\b|de auteur is\b)",
-    re.I,
-)
-_OWN_VIEWS = re.compile(
-    r"\b(?:views|opinions)\b[^.\n]{0,120}\b(?:do not|don['’]t|does not|not necessarily"
-    r"|are (?:solely |entirely )?(?:his|her|their|those of the (?:author|writer)|the author['’]?s))\b"
-    r"|\b(?:åsikter|synpunkter|uppfattningar)\w*\b[^.\n]{0,120}"
-    r"\b(?:inte nödvändigtvis|skribentens|författarens|egna)\b"
-    r"|\bskribent\w* (?:svarar|står) (?:själv )?för\b"
-    r"|\b(?:meinung|ansicht|auffassung)\w*\b[^.\n]{0,120}"
-    r"\bnicht (?:notwendigerweise|unbedingt|zwingend|zwangsläufig)\b"
-    r"|\bopiniones\b[^.\n]{0,120}\bno (?:reflejan|representan|coinciden)\b"
-    r"|\b(?:opinions|points de vue|propos)\b[^.\n]{0,120}\bne (?:reflètent|représentent|engagent)\b",
-    re.I,
-)
-# whose views they are not: the publisher, where it is named rather than described ("this newspaper")
-_NOT_OF = re.compile(
-    r"(?:reflect|represent|mirror)\b[^.\n]{0,60}? of (?:the )?(?P<en>[^\n]+)"
-    r"|nödvändigtvis\b[^.\n]{0,60}? (?:hos|av|från|för) (?P<sv>[^\n]+)"
-    r"|nödvändigtvis (?P<sv_genitive>[A-ZÅÄÖ][^\n]+?)s (?:åsikt|uppfattning|syn|ståndpunkt|linje)"
-    r"|(?:notwendigerweise|unbedingt|zwingend|zwangsläufig)\b[^.\n]{0,60}? von (?P<de>[^\n]+)"
-    r"|(?:reflejan|representan|coinciden)\b[^.\n]{0,60}? de (?:la |el )?(?P<es>[^\n]+)"
-    r"|(?:reflètent|représentent|engagent)\b[^.\n]{0,60}? (?:de |du |d['’])(?P<fr>[^\n]+)"
-)
-_PROPER = re.compile(r"(?:[A-ZÀ-ÞŁŚŽ][\w'’&-]*|[A-Z.]+)(?: (?:of the |of |de |& )?[A-ZÀ-ÞŁŚŽ][\w'’&-]*)*")
+_PROPER = r"(?:[A-ZÀ-ÞŁŚŽ][\w'’&-]*|[A-Z.]+)(?: (?:of the |of |de |& )?[A-ZÀ-ÞŁŚŽ][\w'’&-]*)*"
 
 
-def said_by_text(text: str, start: int = 0) -> Said:
-    """What the first and last lines of `text[start:]` say. Offsets in the result count in `text`."""
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """What lines about the article look like in one language."""
+
+    byline: re.Pattern[str]
+    published: re.Pattern[str]
+    own_views: re.Pattern[str]
+    publisher: re.Pattern[str]
+    today: re.Pattern[str]
+    so_far: re.Pattern[str]
+
+
+@functools.cache
+def _forms(language: str) -> _Forms:
+    known = pack(language)
+    its, dates, both = known.article, known.dates, known.question.both.either
+    return _Forms(
+        byline=re.compile(
+            rf"(?:{its.by.either})[ \t]+(?P<author>{_NAME}(?:(?:,| (?:{both}))+ {_NAME})*)(?:[ \t]*[,|–—/-].{{0,60}})?$"
+        ),
+        published=re.compile(rf"(?<!\w)(?:{its.published_on.either})[^\d\n]{{0,24}}?(?P<date>{_FULL})", re.I),
+        own_views=re.compile(
+            rf"(?<!\w)(?:{its.views.either})[^.\n]{{0,120}}?(?<!\w)(?:{its.not_shared.either})", re.I
+        ),
+        # whose views they are not, where it is named rather than described ("this newspaper")
+        publisher=re.compile(
+            rf"[^.\n]{{0,60}}?(?<!\w)(?:(?:{its.whose.either})\s*(?P<name>{_PROPER})"
+            rf"|(?P<owner>{_PROPER}?)(?:{known.spelling.genitive.either})\s+[a-zà-ÿ])"
+        ),
+        today=re.compile(
+            rf"(?<!\w)(?:{dates.today.either}),?\s+\(?(?:[^\W\d_]+,?\s+){{0,2}}(?P<date>{_FULL})", re.I
+        ),
+        so_far=re.compile(rf"(?<!\w)(?:{dates.so_far.either}),?\s*\(?(?P<year>{_YEAR})\b", re.I),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that may be about the article. languages: the article's, and that which a short line looks like."""
+
+    text: str
+    languages: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str, language: str) -> _Line:
+        own = detect(text) if len(text) < _SHORT else language
+        return cls(text, (language,) if own == language else (language, own))
+
+    def packs(self) -> Iterator[tuple[Articles, _Forms]]:
+        return ((pack(code).article, _forms(code)) for code in self.languages)
+
+
+def said_by_text(text: str, start: int = 0, language: str | None = None) -> Said:
+    """What the first and last lines of `text[start:]` say. Offsets in the result count in `text`. language: the
+    article's, where it is known."""
+    language = language or detect(text[start:])
     fields, body = _header(text, start)
-    if (match := _LEADING_DATE.match(text, body)) and (date := parse_date(match["date"])):
-        fields.setdefault("published", date)
-        body = match.end()
+    leading = _LEADING_DATE.match(text, body)
+    if leading and (not leading["key"] or _field_of(leading["key"]) == "published"):
+        _set_date(fields, leading["date"])
+        body = leading.end()
     lines = [line.strip() for line in text[body:].splitlines()]
     kept = [line for line in lines if line]
-    head, tail = kept[:6], kept[-6:]
-
-    if title := _title(lines):
+    # none is looked at twice, however short the text
+    few = {line: _Line.of(line, language) for line in (*kept[:6], *kept[-6:])}
+    head, tail = [few[line] for line in kept[:6]], [few[line] for line in kept[-6:]]
+    if title := _title(lines, few):
         fields.setdefault("title", title)
-    for number, line in enumerate(head):
-        if number and len(head[number - 1]) > 160:
-            break  # the article proper has begun
-        if match := _BYLINE.match(line):
-            fields.setdefault("author", " ".join(match["author"].split()))
-        if (match := _PUBLISHED.search(line)) and (len(line) < 160 or match.start() == 0):
-            _set_date(fields, match["date"])
-        elif len(line) < 48 and re.fullmatch(
-            rf"(?:[^\W\d_]+,? (?:den |the )?)?{_FULL}(?:[ ,|]+(?:kl\.? ?)?\d\d?[.:]\d\d.{{0,12}})?", line
-        ):
-            _set_date(fields, line)
-        if publisher := _dateline(line):
-            fields.setdefault("publisher", publisher)
-            fields.setdefault("genre", "report")
-            if match := re.search(_FULL, line.partition("(")[0]):
-                _set_date(fields, match[0])
-    for line in tail:
-        if match := _PUBLISHED.match(line):
-            _set_date(fields, match["date"])
-        if re.fullmatch(rf"\(?/?(?:{_AGENCIES})\)?", line):
-            fields.setdefault("publisher", line.strip("()/"))
-            fields.setdefault("genre", "report")
-        if _REPORTING.match(line):
-            fields.setdefault("genre", "report")
+    _read_head(head, fields)
+    _read_tail(tail, fields)
     if _is_opinion(head, tail):
         fields["genre"] = "opinion"
     if publisher := _disclaimed(tail):
         fields.setdefault("publisher", publisher)
-    return Said(fields, body, None if "published" in fields else _inferred(text[body:], kept))
+    return Said(fields, body, None if "published" in fields else _inferred(text[body:], kept, language))
+
+
+def _read_head(head: list[_Line], fields: dict[str, str]) -> None:
+    for number, line in enumerate(head):
+        if number and len(head[number - 1].text) > 160:
+            break  # the article proper has begun
+        if author := _byline(line):
+            fields.setdefault("author", author)
+        published = _published(line)
+        if published and (len(line.text) < 160 or published.start() == 0):
+            _set_date(fields, published["date"])
+        elif len(line.text) < 48 and re.fullmatch(
+            rf"(?:[^\W\d_]+,? {_SMALL})?{_FULL}(?:[ ,|]+(?:kl\.? ?)?\d\d?[.:]\d\d.{{0,12}})?", line.text
+        ):
+            _set_date(fields, line.text)
+        if publisher := _dateline(line.text):
+            fields.setdefault("publisher", publisher)
+            fields.setdefault("genre", "report")
+            if match := re.search(_FULL, line.text.partition("(")[0]):
+                _set_date(fields, match[0])
+
+
+def _read_tail(tail: list[_Line], fields: dict[str, str]) -> None:
+    for line in tail:
+        if (published := _published(line)) and published.start() == 0:
+            _set_date(fields, published["date"])
+        if re.fullmatch(rf"\(?/?(?:{_AGENCIES})\)?", line.text):
+            fields.setdefault("publisher", line.text.strip("()/"))
+            fields.setdefault("genre", "report")
+        if any(words.credits.beginning.match(line.text) for words, _ in line.packs()):
+            fields.setdefault("genre", "report")
+
+
+def _byline(line: _Line) -> str | None:
+    found = (forms.byline.match(line.text) for _, forms in line.packs())
+    return next((" ".join(match["author"].split()) for match in found if match), None)
+
+
+def _published(line: _Line) -> re.Match[str] | None:
+    return next((match for _, forms in line.packs() if (match := forms.published.search(line.text))), None)
+
+
+def is_notice(line: str, language: str) -> bool:
+    """Whether a line is about the writing, not the matter: credits, whose views they are."""
+    return bool(
+        pack(language).article.credits.beginning.match(line) or _forms(language).own_views.search(line)
+    )
 
 
 def is_personal_name(text: str) -> bool:
@@ -324,7 +350,7 @@ def _header(text: str, start: int) -> tuple[dict[str, str], int]:
     return (fields, position) if fields else ({}, start)
 
 
-def _title(lines: list[str]) -> str | None:
+def _title(lines: list[str], few: Mapping[str, _Line]) -> str | None:
     first = next((number for number, line in enumerate(lines) if line), None)
     if first is None or not any(lines[first + 1 :]):
         return None
@@ -336,7 +362,9 @@ def _title(lines: list[str]) -> str | None:
         return line
     if following or len(line) > 140 or line.endswith((".", ":", ";", ",", "!", "…", ".”", '."')):
         return None
-    if _dateline(line) or _BYLINE.match(line) or _PUBLISHED.match(line) or _found_date(line) == line:
+    if _dateline(line) or _byline(few[line]) or _found_date(line) == line:
+        return None
+    if (published := _published(few[line])) and published.start() == 0:
         return None
     return line if any(character.isalpha() for character in line) else None
 
@@ -355,65 +383,49 @@ def _dateline(line: str) -> str | None:
     return publisher if known and _PLACE.match(place) else None
 
 
-def _is_opinion(head: list[str], tail: list[str]) -> bool:
-    if any(_AUTHOR_IS.match(line) or _OWN_VIEWS.search(line) for line in tail):
-        return True
-    marks = (_MARKED_OPINION.match(line.lstrip("#*_ ")) for line in head[:3] if len(line) < 160)
-    return any(mark is not None and f" {mark['mark'].lower()} " in _OPINION for mark in marks)
-
-
-def _disclaimed(tail: list[str]) -> str | None:
+def _is_opinion(head: list[_Line], tail: list[_Line]) -> bool:
     for line in tail:
-        if not _OWN_VIEWS.search(line):
-            continue
-        for match in _NOT_OF.finditer(line):
-            named = next(group for group in match.groups() if group)
-            if proper := _PROPER.match(named):
-                return proper[0].rstrip(".'’")
+        for words, forms in line.packs():
+            if words.author_is.beginning.match(line.text) or forms.own_views.search(line.text):
+                return True
+    for line in head[:3]:
+        mark = _MARKED_OPINION.match(line.text.lstrip("#*_ ")) if len(line.text) < 160 else None
+        if mark and any(mark["mark"] in words.opinion for words, _ in line.packs()):
+            return True
+    return False
+
+
+def _disclaimed(tail: list[_Line]) -> str | None:
+    """The publisher whose views they are said not to be."""
+    for line in tail:
+        for _, forms in line.packs():
+            views = forms.own_views.search(line.text)
+            if views and (match := forms.publisher.match(line.text, views.end())):
+                return (match["name"] or match["owner"]).rstrip(".'’")
     return None
 
 
 # --- inference -------------------------------------------------------------------------------------------
 
-_TODAY = re.compile(
-    rf"\b(?:today|i dag|idag|heute|hoy|aujourd['’]hui|vandaag|oggi|hoje|tänään)"
-    r",?\s+\(?(?:[^\W\d_]+,?\s+)?(?:den\s+|the\s+|le\s+|el\s+)?"
-    rf"(?P<date>{_FULL})",
-    re.I,
-)
-_WEEKDAYS = (
-    "monday måndag montag lunes lundi mandag",
-    "tuesday tisdag dienstag martes mardi tirsdag",
-    "wednesday onsdag mittwoch miércoles mercredi",
-    "thursday torsdag donnerstag jueves jeudi",
-    "friday fredag freitag viernes vendredi",
-    "saturday lördag samstag sábado samedi lørdag",
-    "sunday söndag sonntag domingo dimanche søndag",
-)
-_WEEKDAY_DATE = re.compile(
-    rf"\b(?P<day>[^\W\d_]{{5,10}}),?\s+\(?(?:den\s+|the\s+|dem\s+|le\s+|el\s+)?(?P<date>{_FULL})"
-)
-_SO_FAR = re.compile(
-    rf"\b(?:so far (?:this year,?|in|during) |hittills (?:i år,?|under|i) |this year,? |bisher im jahr )\(?"
-    rf"(?P<year>{_YEAR})\b",
-    re.I,
-)
+_WEEKDAY_DATE = re.compile(rf"\b(?P<day>[^\W\d_][\w-]{{4,13}}),?\s+\(?{_SMALL}(?P<date>{_FULL})")
 _COPYRIGHT = re.compile(rf"(?:©|\(c\)|copyright)\s*(?:©\s*|\(c\)\s*)?(?P<year>{_YEAR})\b(?!\s*[-–])", re.I)
 
 
-def _inferred(body: str, lines: list[str]) -> str | None:
+def _inferred(body: str, lines: list[str], language: str) -> str | None:
     """See the module's docstring for the rule."""
-    today = _TODAY.search(body)
+    today = _forms(language).today.search(body)
     named_day = None if today or not lines else _WEEKDAY_DATE.search(lines[0])
     written = today or named_day
     date = parse_date(written["date"]) if written else None
-    if named_day and not _falls_on(date, named_day["day"]):
+    if named_day and not _falls_on(date, named_day["day"], language):
         date = None
     if date and len(date) == 10:
         # written within the week: late in a month, perhaps in the next
         month, day = int(date[5:7]), int(date[8:])
         inferred = date[:7] if today or day <= 24 else date[:4] if month < 12 else None
-    elif (match := _SO_FAR.search(body)) or (lines and (match := _COPYRIGHT.search(lines[-1]))):
+    elif (match := _forms(language).so_far.search(body)) or (
+        lines and (match := _COPYRIGHT.search(lines[-1]))
+    ):
         inferred = match["year"]
     else:
         return None
@@ -421,8 +433,8 @@ def _inferred(body: str, lines: list[str]) -> str | None:
     return inferred if inferred and all(year <= inferred[:4] for year in years) else None
 
 
-def _falls_on(date: str | None, day: str) -> bool:
-    if not date or len(date) < 10:
+def _falls_on(date: str | None, day: str, language: str) -> bool:
+    names = cldr.weekdays(language)
+    if not date or len(date) < 10 or not names:
         return False
-    names = _WEEKDAYS[datetime.date.fromisoformat(date).weekday()].split()
-    return any(day.lower().startswith(name) for name in names)
+    return day.lower().startswith(names[datetime.date.fromisoformat(date).weekday()])

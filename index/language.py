@@ -11,6 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from index.languages import codes, normalise, pack
+from index.words import stop_words
+
 if TYPE_CHECKING:
     from py3langid.langid import LanguageIdentifier
 
@@ -24,25 +27,8 @@ _COMMON = frozenset(
     )
 )
 _LONG = 400  # characters from which a rare language is believed
-_UNLIKELY = math.log(0.002)
 _SAMPLE = 2000  # characters that settle the matter; an article is rarely in two languages
-_SAME = {"nb": "no", "nn": "no", "yue": "zh", "wuu": "zh", "ary": "ar", "arz": "ar"}
 _NOT_PROSE = re.compile(r"https?://\S+|\S+@\S+|[\d_]+")
-
-# What the model, made for longer texts, cannot weigh: a question is short and opens with one of few words.
-_QUESTION_WORDS = {
-    "da": "hvad hvem hvornår hvorfor hvordan hvor hvilke hvilken hvilket mange meget hvis er det og blev",
-    "de": "was wer wann warum wie wo welche welcher welches viele wen wem ist der die das und wurde hat",
-    "en": "what who when why how where which whose whom did does is was were the of and many much has",
-    "es": "qué quién quiénes cuándo cómo dónde cuál cuáles cuánto cuántos cuántas el los las del y fue ha",
-    "fi": "mikä mitä kuka milloin miksi miten missä mitkä montako paljonko kuinka ketkä on oli ja mihin",
-    "fr": "que quoi qui quand pourquoi comment où quel quelle quels quelles combien est les des du et été",
-    "it": "che cosa chi quando perché come dove quale quali quanto quanti quante è il gli della del e stato",
-    "nl": "wat wie wanneer waarom hoe waar welke welk hoeveel is de het en werd heeft van",
-    "no": "hva hvem når hvorfor hvordan hvor hvilke hvilken hvilket mange mye er det og ble",
-    "pt": "que quem quando porquê como onde qual quais quanto quantos quantas é o os das dos e foi não",
-    "sv": "vad vem vilka vilken vilket när varför hur var vart många mycket är och det blev sade hade året",
-}
 
 
 def detect(text: str) -> str:
@@ -66,12 +52,6 @@ def detect_question(text: str, corpus: Mapping[str, int]) -> str:
     return _likeliest(text, prior) or max(sorted(counts), key=lambda code: counts[code], default="en")
 
 
-def normalise(code: str) -> str | None:
-    """`sv-SE`, `SV`, `nb_NO` → `sv`, `sv`, `no`; None where it is no two-letter code."""
-    match = re.fullmatch(r"([A-Za-z]{2})(?:[-_].*)?", code.strip())
-    return _SAME.get(match[1].lower(), match[1].lower()) if match else None
-
-
 def _likeliest(text: str, prior: Mapping[str, float]) -> str | None:
     """The best language; None for a text without letters.
 
@@ -83,13 +63,9 @@ def _likeliest(text: str, prior: Mapping[str, float]) -> str | None:
         return next(iter(scores), None)
     tokens = re.findall(r"[^\W\d_]+", text.lower())
 
-    asking = _question_words()
-
     def posterior(code: str) -> float:
-        if code not in asking and code not in prior:
-            return 0.5 * scores[code] + _UNLIKELY
-        floor = 0.02 if code in asking else 0.002
-        seen = sum(token in asking[code] for token in tokens) if code in asking else 0
+        seen = sum(token in _function_words(code) for token in tokens)
+        floor = 0.02 if seen or code in codes() else 0.002
         return 0.5 * scores[code] + 2.0 * seen + math.log(prior.get(code, 0.0) + floor)
 
     return max(scores, key=posterior)
@@ -103,7 +79,7 @@ def _scores(text: str) -> dict[str, float]:
     long = len(prose) >= _LONG
     scores: dict[str, float] = {}
     for label, score in _identifier().rank(prose):
-        code = _SAME.get(label, label)
+        code = normalise(label) or label
         if code in _COMMON or (long and len(code) == 2):
             scores.setdefault(code, float(score))
     return scores
@@ -117,5 +93,6 @@ def _identifier() -> LanguageIdentifier:
 
 
 @functools.cache
-def _question_words() -> dict[str, frozenset[str]]:
-    return {code: frozenset(words.split()) for code, words in _QUESTION_WORDS.items()}
+def _function_words(code: str) -> frozenset[str]:
+    """What the model, made for longer texts, cannot weigh: a question is short and opens with one of few words."""
+    return stop_words(code) | pack(code).question.asking

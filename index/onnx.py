@@ -74,6 +74,12 @@ class SpmTokenizer:
             ends = [end for _, end in offsets]
         return np.array(ids, np.int64), np.searchsorted(ends, self._places(text, cuts), side="right")
 
+    def ends(self, text: str) -> np.ndarray:
+        """Where each token ends in the text, characters, int64 [n]."""
+        _, counts = self(text, range(1, len(text) + 1))
+        tokens = np.arange(counts[-1] if len(counts) else 0)
+        return np.searchsorted(counts, tokens, side="right") + 1
+
     def _normal(self, text: str) -> str:
         return _SPACES.sub(" ", as_given(text).translate(self._table))
 
@@ -158,8 +164,8 @@ class OnnxEncoder:
         self._fingerprint = fingerprint
         self._query_prefix, self._passage_prefix, self._pooling = query_prefix, passage_prefix, pooling
         self._window = max_tokens - len(tokenizer.begin) - len(tokenizer.end)
-        self._threads = threads or _cores()
-        self._session = _session(model)
+        self._threads = threads or cores()
+        self._session = open_session(model)
         self._inputs = {put.name for put in self._session.get_inputs()}
         shapes = {out.name: len(out.shape) for out in self._session.get_outputs()}
         named = [name for name in ("last_hidden_state", "token_embeddings") if name in shapes]
@@ -293,11 +299,11 @@ def _finished(text: _Text) -> Embedded:
     return Embedded(vector, sentences, text.tokens)
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _session(model: Path) -> Any:
+def open_session(model: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

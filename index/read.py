@@ -25,11 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from index import about, language
+from index import about
 from index.errors import NotFoundError, UnreadableError
 from index.formats import Draft, formats
 from index.formats.decode import decode, one_line, parse_yaml
 from index.formats.rows import dialect
+from index.language import detect
 from index.nouns import Article, Genre, PublishedBasis, Unread
 from index.settings import IndexSettings
 
@@ -308,16 +309,18 @@ def read_articles(
 
 def _article(draft: Draft, folder: str, file: str, metadata: Metadata) -> Article:
     source = file if draft.number is None else f"{file}#{draft.number}"
-    said = about.said_by_text(draft.text, draft.body)
     keys = [unicodedata.normalize("NFC", key) for key in (file, source)]
-    fields: dict[str, str] = dict(said.fields)
+    stated: dict[str, str] = {}
     for layer in (
         draft.carried,
         *(metadata.listed.get(key, {}) for key in keys),
         draft.own,
         *(metadata.corrections.get(key, {}) for key in keys),
     ):
-        fields.update(layer)
+        stated.update(layer)
+    spoken = stated.get("language") or detect(draft.text[draft.body :])
+    said = about.said_by_text(draft.text, draft.body, spoken)
+    fields = {"language": spoken} | said.fields | stated
     published = fields.get("published") or said.published_inferred
     basis: PublishedBasis = "stated" if "published" in fields else "inferred" if published else "unknown"
     genres: dict[str, Genre] = {"report": "report", "opinion": "opinion"}
@@ -332,7 +335,7 @@ def _article(draft: Draft, folder: str, file: str, metadata: Metadata) -> Articl
         author=fields.get("author"),
         published=published,
         published_basis=basis,
-        language=fields.get("language") or language.detect(draft.text[said.body :]),
+        language=fields["language"],
         genre=genres.get(fields.get("genre", ""), "unknown"),
         story=identity,
         body=said.body,

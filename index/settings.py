@@ -124,6 +124,14 @@ class RetrievalSettings(_Section):
     )
 
 
+class ReaderSettings(_Section):
+    model: str = Field(
+        default="builtin",
+        description="what reads question and passage together; `none`, or a reader of your own, `package.module:factory` or an entry point",
+    )
+    passages: int = Field(default=12, ge=1, le=100, description="passages read for a question")
+
+
 class AnswerSettings(_Section):
     max_sentences: int = Field(default=3, ge=1, le=20)
     threshold: float = Field(
@@ -170,6 +178,7 @@ class Settings(BaseSettings):
     vectors: VectorSettings = VectorSettings()
     llm: LLMSettings = LLMSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    reader: ReaderSettings = ReaderSettings()
     answer: AnswerSettings = AnswerSettings()
     server: ServerSettings = ServerSettings()
     eval: EvalSettings = EvalSettings()

@@ -18,19 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 from unittest.mock import patch
 
+from index.languages import cldr, pack
 from index.nouns import Article, Passage
 
 if TYPE_CHECKING:
     from nltk.tokenize.punkt import PunktSentenceTokenizer
-
-# Punkt's models by ISO 639-1; other languages are split by the English one, which knows most abbreviations
-_PUNKT = {
-    "cs": "czech", "da": "danish", "nl": "dutch", "en": "english", "et": "estonian", "fi": "finnish",
-    "fr": "french", "de": "german", "el": "greek", "it": "italian", "no": "norwegian", "pl": "polish",
-    "pt": "portuguese", "ru": "russian", "sl": "slovene", "es": "spanish", "sv": "swedish",
-    "tr": "turkish",
-}  # fmt: skip
-_OPENERS = re.compile(r"(?:The|In|It|He|She|They|But|A|An|This|That|On|At)\b")
 
 
 def sentences(text: str, language: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
@@ -72,6 +64,7 @@ def passages(article: Article, passage_tokens: int) -> list[Passage]:
 def _in_line(line: str, language: str) -> list[tuple[int, int]]:
     cuts = _punkt(language).span_tokenize(line, realign_boundaries=True)
     spans = [(a, b) for a, b in cuts if line[a:b].strip()]
+    opens = pack(language).spelling.openers.beginning
     joined: list[tuple[int, int]] = []
     for a, b in spans:
         # Punkt cuts after "U.S." before a capital, and leaves a closing quote to the next sentence
@@ -79,7 +72,7 @@ def _in_line(line: str, language: str) -> list[tuple[int, int]]:
             (
                 re.search(r"\b(?:[A-Z]\.){2,}$", line[joined[-1][0] : joined[-1][1]])
                 and re.match(r"[A-Z][a-z]+", line[a:b])
-                and not _OPENERS.match(line, a)
+                and not opens.match(line[a:b])
             )
             or re.match(r"[\"”’»]*\s*[a-zåäöéüß]", line[a:b])
             or not re.search(r"\w", line[a:b])
@@ -105,7 +98,9 @@ def _punkt(language: str) -> PunktSentenceTokenizer:
         from nltk.tokenize.punkt import PunktParameters, PunktSentenceTokenizer
 
     # NLTK's own loader refuses hard-linked files, which is how uv installs; these four are plain text
-    model = shipped("nltk_cache/tokenizers/punkt_tab") / _PUNKT.get(language, "english")
+    models = shipped("nltk_cache/tokenizers/punkt_tab")
+    own = models / (cldr.name(language) or language).lower()
+    model = own if own.is_dir() else models / "english"  # which knows most abbreviations
     decode, parameters = PunktDecoder(), PunktParameters()
 
     def read(name: str) -> TextIO:

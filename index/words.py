@@ -10,25 +10,20 @@ would split at.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from index.figures import figures, fold, territories
+from index.countries import territories
+from index.figures import figures
+from index.languages import cldr, pack
 
 if TYPE_CHECKING:
     import Stemmer
 
-SNOWBALL = {
-    "ar": "arabic", "hy": "armenian", "eu": "basque", "ca": "catalan", "da": "danish", "nl": "dutch",
-    "en": "english", "et": "estonian", "fi": "finnish", "fr": "french", "de": "german", "el": "greek",
-    "hi": "hindi", "hu": "hungarian", "id": "indonesian", "ga": "irish", "it": "italian",
-    "lt": "lithuanian", "ne": "nepali", "no": "norwegian", "pt": "portuguese", "ro": "romanian",
-    "ru": "russian", "sr": "serbian", "es": "spanish", "sv": "swedish", "ta": "tamil", "tr": "turkish",
-    "yi": "yiddish",
-}  # fmt: skip
 SHARED = ("x_", "n_", "t_")  # what names, figures and countries begin with
-COMPOUNDING = frozenset({"sv", "de", "nl", "da", "no", "fi"})
 _WORD = re.compile(r"\w+(?:[’'.]\w+)*")
+_LISTS = {"no": "nb"}  # what simplemma calls them
 _SPLITS = re.compile(r"[^\w.+-]")
 
 
@@ -55,8 +50,13 @@ def shared_terms(text: str, language: str) -> list[str]:
 def _stemmer(language: str) -> Stemmer.Stemmer | None:
     import Stemmer
 
-    name = SNOWBALL.get(language)
+    name = _name(language)
     return Stemmer.Stemmer(name) if name in Stemmer.algorithms() else None
+
+
+def _name(language: str) -> str:
+    """What Snowball and NLTK call a language: its English name."""
+    return (cldr.name(language) or language).lower()
 
 
 @lru_cache(maxsize=100_000)
@@ -70,16 +70,17 @@ def stem(word: str, language: str) -> str:
 
 
 @cache
-def stop_stems(language: str) -> frozenset[str]:
-    """Stems of the words that carry no topic, from NLTK's list; empty where it has none."""
+def stop_words(language: str) -> frozenset[str]:
+    """The words that carry no topic, in lower case, from NLTK's list; empty where it has none."""
     from index.split import shipped
 
-    folder = shipped("nltk_cache/corpora/stopwords")
-    name = SNOWBALL.get(language, "")
-    path = folder / name
-    if not name or not path.is_file():
-        return frozenset()
-    return frozenset(stem(word, language) for word in path.read_text(encoding="utf-8").split())
+    path = shipped("nltk_cache/corpora/stopwords") / _name(language)
+    return frozenset(path.read_text(encoding="utf-8").split() if path.is_file() else ())
+
+
+@cache
+def stop_stems(language: str) -> frozenset[str]:
+    return frozenset(stem(word, language) for word in stop_words(language))
 
 
 def _whole(term: str) -> str:
@@ -93,19 +94,31 @@ def in_dictionary(word: str, language: str) -> bool:
     word is translated, where a name ("Cortizo") is not. True where simplemma has no list."""
     from simplemma import is_known
 
+    code, spelling = _LISTS.get(language, language), pack(language).spelling
+
     def known(part: str) -> bool:
         # low_memory: the lists as they are shipped, 15 MB for German where a dict of them takes 150
-        return is_known(part.lower(), lang=language, low_memory=True) or (
-            language == "de" and is_known(part.capitalize(), lang=language, low_memory=True)
+        return is_known(part.lower(), lang=code, low_memory=True) or (
+            spelling.capital_nouns and is_known(part.capitalize(), lang=code, low_memory=True)
         )
 
     try:
-        return known(word) or (
-            language in COMPOUNDING and any(known(word[i:]) for i in range(3, len(word) - 3))
-        )
+        return known(word) or (spelling.compounds and any(known(word[i:]) for i in range(3, len(word) - 3)))
     except ValueError:
         return True
 
 
 def _bare(word: str) -> str:
     return re.sub(r"[’']\w{0,2}$", "", word)
+
+
+def fold(word: str) -> str:
+    """Lower case without diacritics, for comparing names across languages: Genève -> geneve."""
+    plain = unicodedata.normalize("NFKD", word.lower())
+    return (
+        "".join(c for c in plain if not unicodedata.combining(c))
+        .replace("ß", "ss")
+        .replace("ø", "o")
+        .replace("æ", "ae")
+        .replace("ł", "l")
+    )

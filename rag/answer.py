@@ -1,32 +1,36 @@
-"""`ask`: the one function that answers a question. Command line, page, endpoint and evals only present what it returns."""
+"""`ask`: the one function that answers a question. Command line, page, endpoint and evals only present what it returns.
+
+Its steps: understand (`rag/question.py`), find (`rag/retrieve.py`), read (`rag/reader.py`), decide (`rag/decide.py`), say
+(`rag/quote.py`, or `rag/write.py` with a language model, which has each sentence checked by `rag/verify.py`).
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from index.archive import Archive
-from index.catalogue import Vector
 from index.errors import EmptyIndexError, ModelError
 from index.figures import figures
 from index.nouns import Filters
-from index.words import in_dictionary
+from index.words import fold, in_dictionary
 from rag import phrases
 from rag.chat import ChatModel, chat_model
-from rag.evidence import Candidate, answer_features, candidates, judge
+from rag.decide import Decision, decide, read_all, reranked
+from rag.evidence import Candidate
 from rag.nouns import Answer, Citation, Hit, Mode, Statement
-from rag.question import Question, part, understand
+from rag.question import Question, understand
 from rag.quote import cite, quote
-from rag.retrieve import look, rank, search, understood
+from rag.reader import make_reader
+from rag.retrieve import look, rank
 from rag.write import NotInArticles, rewrite, write
 
 log = logging.getLogger(__name__)
 _NEAREST = 3
-_PART_THRESHOLD = 0.15  # below the setting's for whole questions: a part leaves words out
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,12 @@ class _Clock:
 
 
 def warm(archive: Archive) -> None:
-    """Load what the first questions would otherwise wait for: the encoder, the languages' word and number lists.
+    """Load what the first questions would otherwise wait for: encoder and reader, the languages' word and number lists.
 
     Raises what opening the index raises, but for EmptyIndexError: an index may be filled later.
     """
     archive.encoder.warm()
+    make_reader(archive.settings)
     try:
         languages = {*archive.languages, "en"}
     except EmptyIndexError:
@@ -69,8 +74,7 @@ def warm(archive: Archive) -> None:
     for language in languages:
         in_dictionary("word", language)
         figures("Two, 2 May", language)
-    asked = understood("Who said what, when and why?", archive)
-    candidates(asked, archive.encoder.embed_query(asked.text), search(asked, archive), archive)
+    ask("Who said what, when and why?", archive)
 
 
 def ask(
@@ -102,86 +106,121 @@ def stream(
 ) -> Iterator[Piece | Answer]:
     """Each statement as soon as it is checked, then the whole `Answer`, which is what counts: when nothing of a model's
     answer stands up, it is another answer than its pieces were."""
-    settings = archive.settings
-    clock = _Clock()
-    notes: list[str] = []
-    tokens: dict[str, int] = {}
-    model = chat_model(settings.llm)
+    settings, clock, tokens = archive.settings, _Clock(), dict[str, int]()
+    model, reader = chat_model(settings.llm), make_reader(settings)
     with clock.time("understand"):
         asked = _understand(question, archive, history, model, tokens)
+    most = max(settings.retrieval.limit, settings.reader.passages if reader else 0)
     with clock.time("embed"):
-        reading, vector = look(asked.standalone, lambda: asked, archive, settings.retrieval, filters)
+        reading, vector = look(asked.standalone, lambda: asked, archive, settings.retrieval, filters, most)
     with clock.time("retrieve"):
-        hits = rank(reading, vector, archive, settings.retrieval)
-    with clock.time("select"):
-        ranked = candidates(asked, vector, hits, archive)
-        by_part = _by_part(asked, hits, archive)
-        confidence = judge("answer", answer_features(asked, ranked)) if ranked else 0.0
+        hits = rank(reading, vector, archive, settings.retrieval, most)
+    with clock.time("read"):
+        reads = read_all(asked.standalone, hits, archive, reader)
+    with clock.time("decide"):
+        decision = decide(asked, vector, hits, reads, archive, reader)
+    told = _Telling(question, asked, decision, archive, clock, tokens)
+    if not decision.answered:
+        yield told.not_found("quote")
+        return
+    if model is not None:
+        whole = yield from _write(told, reranked(hits, reads, settings.retrieval.limit), model)
+        if whole is not None:
+            yield whole
+            return
+    yield from _quote(told)
 
-    def finish(
+
+@dataclass(slots=True)
+class _Telling:
+    """An answer being told. notes: what Dossier itself has to say about it."""
+
+    question: str
+    asked: Question
+    decision: Decision
+    archive: Archive
+    clock: _Clock
+    tokens: dict[str, int]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def strikes(self) -> bool:
+        """Whether sentences that are not borne out are shown, struck through."""
+        return self.archive.settings.answer.unsupported == "strike"
+
+    def note(self, phrase: str, **values: object) -> None:
+        self.notes.append(phrases.say(phrase, self.asked.language, **values))
+
+    def whole(
+        self,
         mode: Mode,
         statements: tuple[Statement, ...],
         citations: tuple[Citation, ...],
         nearest: tuple[Citation, ...] = (),
+        model: str | None = None,
     ) -> Answer:
-        said = tuple(
-            s for s in statements if s.support != "unsupported" or settings.answer.unsupported == "strike"
-        )
+        said = tuple(s for s in statements if s.support != "unsupported" or self.strikes)
         return Answer(
             id=uuid.uuid4().hex,
-            question=question,
-            standalone_question=asked.standalone,
+            question=self.question,
+            standalone_question=self.asked.standalone,
             status="not_found" if nearest or not said else "answered",
-            text=_text(said, notes),
+            text=_text(said, self.notes),
             statements=statements,
             citations=citations,
             nearest=nearest,
             mode=mode,
-            model=model.name if model is not None and mode == "write" else None,
-            language=asked.language,
-            notes=tuple(notes),
-            confidence=round(confidence, 4),
-            timings_ms=clock.total(),
-            tokens=tokens,
+            model=model,
+            language=self.asked.language,
+            notes=tuple(self.notes),
+            confidence=round(self.decision.confidence, 4),
+            timings_ms=self.clock.total(),
+            tokens=self.tokens,
         )
 
-    if not ranked or confidence < settings.answer.threshold:
-        notes += _not_found(asked, ranked)
-        nearest = _nearest(ranked, archive)
-        yield finish("quote", (), (), nearest)
-        return
-    if model is not None:
-        statements: list[Statement] = []
-        citations: list[Citation] = []
-        try:
-            with clock.time("write"):
-                for statement, fresh in write(asked, hits, archive, model, tokens):
-                    statements.append(statement)
-                    citations += fresh
-                    if statement.support != "unsupported" or settings.answer.unsupported == "strike":
-                        yield Piece(statement, fresh)
-            standing = [s for s in statements if s.support != "unsupported"]
-            if standing:
-                notes += _removed(statements, asked.language)
-                yield finish("write", tuple(statements), tuple(citations))
-                return
-            notes.append(phrases.say("nothing_stood", asked.language))
-        except NotInArticles:
-            if not any(s.support != "unsupported" for s in statements):
-                notes += _not_found(asked, ranked)
-                yield finish("write", (), (), _nearest(ranked, archive))
-                return
-        except ModelError as error:
-            log.warning("%s The answer is quoted instead.", error)
-            notes.append(phrases.say("fallback", asked.language, why=error.message.rstrip(".")))
-    with clock.time("quote"):
-        quoted = quote(asked, ranked, by_part, archive, settings.answer.max_sentences)
-    notes += [phrases.say("part_missing", asked.language, what=p) for p in quoted.missing]
+    def not_found(self, mode: Mode, model: str | None = None) -> Answer:
+        ranked = self.decision.ranked
+        self.notes += _not_found(self.asked, ranked)
+        return self.whole(mode, (), (), _nearest(ranked, self.archive), model)
+
+
+def _write(told: _Telling, hits: Sequence[Hit], model: ChatModel) -> Generator[Piece, None, Answer | None]:
+    """The model's answer, sentence by sentence; returns it whole, or None when it has to be quoted instead."""
+    statements: list[Statement] = []
+    citations: list[Citation] = []
+    try:
+        with told.clock.time("write"):
+            for statement, fresh in write(told.asked, hits, told.archive, model, told.tokens):
+                statements.append(statement)
+                citations += fresh
+                if statement.support != "unsupported" or told.strikes:
+                    yield Piece(statement, fresh)
+        if any(s.support != "unsupported" for s in statements):
+            told.notes += _removed(statements, told.asked.language)
+            return told.whole("write", tuple(statements), tuple(citations), model=model.name)
+        told.note("nothing_stood")
+    except NotInArticles:
+        if not any(s.support != "unsupported" for s in statements):
+            return told.not_found("write", model.name)
+    except ModelError as error:
+        log.warning("%s The answer is quoted instead.", error)
+        told.note("fallback", why=error.message.rstrip("."))
+    return None
+
+
+def _quote(told: _Telling) -> Iterator[Piece | Answer]:
+    decision, archive = told.decision, told.archive
+    with told.clock.time("quote"):
+        quoted = quote(
+            told.asked, decision.ranked, decision.by_part, archive, archive.settings.answer.max_sentences
+        )
+    for missing in quoted.missing:
+        told.note("part_missing", what=missing)
     if quoted.differ:
-        notes.append(phrases.say("differ", asked.language))
+        told.note("differ")
     for statement, citation in zip(quoted.statements, quoted.citations, strict=True):
         yield Piece(statement, (citation,))
-    yield finish("quote", quoted.statements, quoted.citations)
+    yield told.whole("quote", quoted.statements, quoted.citations)
 
 
 def _understand(
@@ -204,21 +243,6 @@ def _understand(
         except ModelError as error:
             log.warning("%s The question is made to stand alone by its words.", error)
     return understand(question, counts, history=history, standalone=standalone)
-
-
-def _by_part(asked: Question, hits: Sequence[Hit], archive: Archive) -> list[tuple[str, list[Candidate]]]:
-    """(part, its sentences, none where the articles do not answer it) of a question that asks for several things."""
-    found = []
-    for text in asked.parts:
-        alone = replace(understand(text, archive.sizes), language=asked.language)
-        # "when?" and "who owns it?" lean on the whole question; what has words of its own must be borne out by itself
-        own = part(asked, text) if len(alone.terms) < 3 else alone
-        vector: Vector = archive.encoder.embed_query(text if own is alone else f"{asked.standalone} {text}")
-        ranked = candidates(own, vector, hits, archive)
-        if own is alone and judge("answer", answer_features(own, ranked)) < _PART_THRESHOLD:
-            ranked = []
-        found.append((text, ranked))
-    return found
 
 
 def _text(statements: Sequence[Statement], notes: Sequence[str]) -> str:
@@ -255,14 +279,15 @@ def _undated_without(year: str, candidate: Candidate) -> bool:
 
 def _as_asked(missing: Sequence[str], asked: Question) -> list[str]:
     """Folded names as the question spells them."""
-    from index.figures import fold
-
     spelled = {fold(w): w for w in asked.standalone.replace("?", " ").split()}
     return list(dict.fromkeys(spelled.get(m, m) for m in missing))
 
 
 def _nearest(ranked: Sequence[Candidate], archive: Archive) -> tuple[Citation, ...]:
-    return tuple(cite(c.article, c.start, c.end, n, archive) for n, c in enumerate(ranked[:_NEAREST], 1))
+    return tuple(
+        cite(c.article, c.sentence.start, c.sentence.end, n, archive, c.answer)
+        for n, c in enumerate(ranked[:_NEAREST], 1)
+    )
 
 
 def _removed(statements: Sequence[Statement], language: str) -> list[str]:

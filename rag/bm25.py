@@ -16,7 +16,8 @@ import numpy as np
 
 from index.archive import Archive
 from index.catalogue import Found, Rows, Vector
-from index.words import COMPOUNDING, SHARED, stem, stop_stems, terms
+from index.languages import pack
+from index.words import SHARED, stem, stop_stems, terms
 from rag.question import Question
 
 _MOST_READ = 3000  # rows, for the terms after the rarest
@@ -54,8 +55,9 @@ def seek(asked: Question, language: str, archive: Archive) -> Sought:
     idf: dict[str, float] = {}
     rows: dict[str, Rows] = {}
     read = 0
+    compounds = pack(language).spelling.compounds
     # long words of compounding languages are also found as the beginning of longer ones
-    written = {t: f"{t}*" if t in own and language in COMPOUNDING and len(t) >= 9 else t for t in frequency}
+    written = {t: f"{t}*" if t in own and compounds and len(t) >= 9 else t for t in frequency}
     for term, n in sorted(frequency.items(), key=lambda one: one[1]):
         if not n and term not in own:
             continue

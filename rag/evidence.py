@@ -2,8 +2,9 @@
 question it leaves without support.
 
 A sentence is described by a few numbers that can be shown and explained (`Features`), and judged by two small logistic
-models over them whose coefficients stand in `rag/weights.json`, made by `python -m evals.fit` from question sets:
-`sentence` (is this the sentence that answers?) and `answer` (do the articles answer at all?).
+models over them whose coefficients stand in `rag/weights.json`, made by `python -m rag.training.fit` from training
+archives: `sentence` (is this the sentence that answers?) and `answer` (do the articles answer at all?). Where no reader
+is installed, `sentence_unread` and `answer_unread` take their place.
 """
 
 from __future__ import annotations
@@ -13,51 +14,31 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from difflib import SequenceMatcher
+from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache
 from importlib import resources
 
 import numpy as np
 
+from index.about import is_notice
 from index.archive import Archive
 from index.catalogue import Vector, days
-from index.figures import Figure, figures, fold, moments, names_territory, territories
+from index.countries import names_territory
+from index.figures import figures
+from index.languages import cldr, pack
 from index.nouns import Article
-from index.words import stem, stop_stems
+from index.words import fold
 from rag.instructions import talks_to_a_model
 from rag.nouns import Hit
 from rag.question import Question
+from rag.reader import Read
 from rag.retrieve import fair_scale, general_scale
-from rag.speaker import speaker
+from rag.sentence import Sentence, folded, has_name, of_article
 
-_REASON = re.compile(
-    r"\b(because|due to|owing to|since|as a result|thanks to|in order to|so that|aims? to|after|driven by|amid|for fear|reason"
-    r"|eftersom|därför|på grund av|till följd av|tack vare|för att|orsak\w*|skäl\w*|sedan|efter"
-    r"|weil|wegen|aufgrund|da|um zu|damit|grund|infolge|nachdem"
-    r"|porque|debido a|por|a causa de|gracias a|para|ya que|tras|motivo|car|parce que|en raison|afin|grâce à)\b",
-    re.I,
-)
-_SPEECH = re.compile(
-    r"\b(sa(?:id|ys|ying)|told|according to|argu\w+|call(?:ed|s)|added|announced?|promised|declared|stress\w*|warn\w*|writes?|wrote"
-    r"|sade|säger|sa|enligt|uppger|berätta\w*|meddela\w*|uttala\w*|lova\w*|menar|hävda\w*|anser|skriver|betona\w*|varna\w*|kalla\w*"
-    r"|sagte|sagt|laut|erklärte\w*|betonte|warnte|kündigte|zufolge|schreibt"
-    r"|dijo|afirm\w+|según|declar\w+|anunci\w+|asegur\w+|señal\w+|explic\w+|advirti\w+|dit|selon|déclar\w+|affirm\w+)\b",
-    re.I,
-)
 _CLOSELY = 16
+_READ_CHANCE = 0.5
 _OTHER_YEAR = 0.25  # what a sentence on other years than the one asked for keeps of its score
 _OTHER_COUNTRY = 0.6  # and one on another country
-_ANAPHOR = re.compile(
-    r"\b(?:it|they|its|their|he|she|this|these|those|den|det|de|han|hon|dess|deras|detta|dessa|er|sie|es|dies\w*|ihre?|lo|la|los"
-    r"|las|su|sus|ella|ellos|él|esto|esta|este|il|elle|ils|elles|cela|ce)\b",
-    re.I,
-)
-_CREDITS = re.compile(
-    r"\W*(?:(?:additional |med )?(?:reporting|writing|editing|rapportering|redigering|compiled) (?:by|av)\b"
-    r"|(?:the|all) (?:views|opinions)\b|åsikterna\b|die (?:hier )?(?:geäußerten|ansichten|meinung)|las opiniones\b|les opinions\b)",
-    re.I,
-)
 _TIME_UNITS = {"day", "week", "month", "year", "hour", "minute"}
 
 
@@ -71,7 +52,9 @@ class Features:
     words: share of the question's words (by rarity) in the sentence; 0 across languages. around: the same for the
     passage. kind: 1 when it holds the kind of thing asked for, 0 when not, 0.5 when nothing particular is asked.
     names, years, figures: share of those asked for that the sentence, or what stands around it, has (1 when none is
-    asked for). other_year: 1 when it speaks of other years only; other_country: 1 when it speaks of another country instead of
+    asked for). read: the reader's score for the sentence's best words; read_lead: the same, less that of the best sentence
+    read; read_passage: less that of the best sentence of its passage (all three in tens of its log-odds, 0 where there is no
+    reader). other_year: 1 when it speaks of other years only; other_country: 1 when it speaks of another country instead of
     the one asked for. unknown: share of the question's words, by rarity, that stand nowhere in the index (same language). foreign: 1 across languages. lead: 1 for the first
     sentence of an article, falling. fresh: something besides what the question said is in it.
     """
@@ -94,6 +77,9 @@ class Features:
     fresh: float
     foreign_meaning: float
     foreign_local: float
+    read: float = 0.0
+    read_lead: float = 0.0
+    read_passage: float = 0.0
 
 
 NAMES = tuple(f.name for f in fields(Features))
@@ -102,98 +88,138 @@ NAMES = tuple(f.name for f in fields(Features))
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A sentence that may answer. vector: of unit length, freed of its language; missing: what of the question neither
-    it nor its surroundings have, in the question's own words."""
+    it nor its surroundings have, in the question's own words; answer: where in the article the words are that answer, as
+    they were read."""
 
     hit: Hit
     article: Article
-    start: int
-    end: int
-    text: str
+    sentence: Sentence
     vector: Vector
     features: Features
     score: float
     missing: tuple[str, ...]
+    answer: tuple[int, int] | None = None
 
 
-def candidates(question: Question, vector: Vector, hits: Sequence[Hit], archive: Archive) -> list[Candidate]:
-    """Every sentence of the hits, best first. vector: the question's, float32 [d]."""
-    catalogue = archive.catalogue
-    articles = catalogue.articles_by_id({h.passage.article_id for h in hits})
-    stored = catalogue.passage_vectors([h.passage.id for h in hits])
-    scale, near_scale = general_scale(archive.generals), fair_scale(archive.languages, archive.generals)
-    asked, near_asked = scale.question(vector), near_scale.question(vector)
+@dataclass(frozen=True, slots=True)
+class _Rough:
+    """A sentence before it is looked at closely. cosines: meaning, local, passage; reads: read, read_lead, read_passage, as
+    in `Features`."""
+
+    chance: float
+    hit: Hit
+    article: Article
+    sentence: Sentence
+    vector: Vector
+    cosines: tuple[float, float, float]
+    read: Read | None
+    reads: tuple[float, float, float]
+
+
+def candidates(
+    question: Question,
+    vector: Vector,
+    hits: Sequence[Hit],
+    archive: Archive,
+    reads: Sequence[Sequence[Read]] | None = None,
+) -> list[Candidate]:
+    """Every sentence of the hits with a chance, best first. vector: the question's, float32 [d]; reads: what the reader made
+    of each hit's sentences, None without a reader."""
     rarity = _rarity(question, archive)
+    rough = _rough(question, vector, hits, archive, rarity, reads)
     top = max((h.score for h in hits), default=0.0)
-    rough: list[tuple[float, Hit, Article, int, int, Vector, tuple[float, float, float]]] = []
-    for hit in hits:
-        article = articles.get(hit.passage.article_id)
-        if article is None or hit.passage.id not in stored:
-            continue
-        language = hit.passage.language
-        vectors = scale.sentences(stored[hit.passage.id][1], language)
-        local = near_scale.sentences(stored[hit.passage.id][1], language) @ near_asked
-        whole = float(scale.passages(stored[hit.passage.id][0], language) @ asked)
-        for (start, end), sentence, close in zip(hit.passage.sentences, vectors, local, strict=False):
-            text = article.text[start:end]
-            meaning = float(sentence @ asked)
-            shared = len(_stems(text, language) & set(rarity.terms)) / (len(rarity.terms) or 1)
-            first = float(close) + 0.4 * shared + 0.5 * hit.score
-            rough.append((first, hit, article, start, end, sentence, (meaning, float(close), whole)))
     # reading figures and names takes longer than all before: only sentences with a chance are looked at closely
-    rough.sort(key=lambda r: -r[0])
-    telling = (r for r in rough if _says_something(r[2], r[3], r[4]))
+    rough.sort(key=lambda r: -r.chance)
+    telling = (r for r in rough if _says_something(r.article, r.sentence))
+    model = "sentence_unread" if reads is None else "sentence"
     found = []
-    for _, hit, article, start, end, sentence, cosines in itertools.islice(telling, _CLOSELY):
-        text = article.text[start:end]
-        features, missing = describe(question, text, article, hit, top, cosines, rarity, start)
-        score = judge("sentence", numbers(features))
+    for r in itertools.islice(telling, _CLOSELY):
+        features, missing = describe(question, r.sentence, r.article, r.hit, top, r.cosines, rarity)
+        features = replace(features, read=r.reads[0], read_lead=r.reads[1], read_passage=r.reads[2])
+        score = judge(model, numbers(features))
         score *= (_OTHER_YEAR if features.other_year else 1.0) * (
             _OTHER_COUNTRY if features.other_country else 1.0
         )
-        found.append(Candidate(hit, article, start, end, text, sentence, features, score, missing))
-    return sorted(found, key=lambda c: (-c.score, c.article.source, c.start))
+        begin = r.hit.passage.start
+        answer = (begin + r.read.start, begin + r.read.end) if r.read else None
+        found.append(Candidate(r.hit, r.article, r.sentence, r.vector, features, score, missing, answer))
+    return sorted(found, key=lambda c: (-c.score, c.article.source, c.sentence.start))
+
+
+def _rough(
+    question: Question,
+    vector: Vector,
+    hits: Sequence[Hit],
+    archive: Archive,
+    rarity: Rarity,
+    reads: Sequence[Sequence[Read]] | None,
+) -> list[_Rough]:
+    articles = archive.catalogue.articles_by_id({h.passage.article_id for h in hits})
+    stored = archive.catalogue.passage_vectors([h.passage.id for h in hits])
+    scale, near_scale = general_scale(archive.generals), fair_scale(archive.languages, archive.generals)
+    asked, near_asked = scale.question(vector), near_scale.question(vector)
+    best = max((one.score for passage in reads or () for one in passage), default=0.0)
+    rough = []
+    for n, hit in enumerate(hits):
+        article = articles.get(hit.passage.article_id)
+        if article is None or hit.passage.id not in stored:
+            continue
+        language, (own, vectors) = hit.passage.language, stored[hit.passage.id]
+        freed = scale.sentences(vectors, language)
+        local = (near_scale.sentences(vectors, language) @ near_asked).tolist()
+        whole = float(scale.passages(own, language) @ asked)
+        read: Sequence[Read | None] = (reads[n] if reads else None) or [None] * len(hit.passage.sentences)
+        lead = max((one.score for one in read if one), default=0.0)
+        for place, freely, close, one in zip(hit.passage.sentences, freed, local, read, strict=False):
+            sentence = of_article(article, *place)
+            shared = len(sentence.stems & set(rarity.terms))
+            chance = close + 0.4 * shared / (len(rarity.terms) or 1) + 0.5 * hit.score
+            told = (0.0, 0.0, 0.0)
+            if one:
+                told = (one.score / 10, (one.score - best) / 10, (one.score - lead) / 10)
+                chance += _READ_CHANCE * told[0]
+            cosines = (float(freely @ asked), close, whole)
+            rough.append(_Rough(chance, hit, article, sentence, freely, cosines, one, told))
+    return rough
 
 
 def describe(
     question: Question,
-    text: str,
+    sentence: Sentence,
     article: Article,
     hit: Hit,
     top: float,
     cosines: tuple[float, float, float],
     rarity: Rarity,
-    start: int,
 ) -> tuple[Features, tuple[str, ...]]:
     """A sentence's features, and what of the question it misses."""
-    language = hit.passage.language
+    language = sentence.language
     same = language == question.language
-    passage = hit.passage.text
-    own, passage_terms = _stems(text, language), _stems(passage, language)
-    said = figures(text, language)
-    years, other_year, years_missing = _years(question, text, said, article, passage, language)
-    said_by = ""
-    if question.names or question.wanted == "person":
-        said_by = speaker(article.text, start, start + len(text), language) or ""
-    named, names_missing = _names(question, f"{text} {said_by}", passage, article, language)
-    counted, figures_missing = _asked_figures(question, said, passage, language)
+    passage = of_article(article, hit.passage.start, hit.passage.end)
+    own = sentence.stems
+    years, other_year, years_missing = _years(question, sentence, passage, article)
+    said_by = (sentence.speaker or "") if question.names or question.wanted == "person" else ""
+    named, names_missing = _names(question, sentence, said_by, passage, article)
+    counted, figures_missing = _asked_figures(question, sentence, passage)
     shared = sum(v for t, v in rarity.terms.items() if t in own) / rarity.total if same else 0.0
-    around = sum(v for t, v in rarity.terms.items() if t in passage_terms) / rarity.total if same else 0.0
+    around = sum(v for t, v in rarity.terms.items() if t in passage.stems) / rarity.total if same else 0.0
+    points_back = pack(language).question.pointers.within(sentence.text)
     features = Features(
         meaning=cosines[0],
         local=cosines[1],
         passage=cosines[2],
         ranking=hit.score - top,
-        words=max(shared, 0.6 * around if _ANAPHOR.search(text) else 0.0),
+        words=max(shared, 0.6 * around if points_back else 0.0),
         around=around,
-        kind=_has_kind(question, text, said, language, said_by),
+        kind=_has_kind(question, sentence, said_by),
         names=named,
         years=years,
         figures=counted,
         other_year=other_year,
-        other_country=_other_country(question, text, language),
+        other_country=_other_country(question, sentence),
         unknown=rarity.unknown if same else 0.0,
         foreign=0.0 if same else 1.0,
-        lead=1.0 / (1 + max(0, start - article.body) / 300),
+        lead=1.0 / (1 + max(0, sentence.start - article.body) / 300),
         fresh=min(1.0, len(own - set(rarity.terms)) / 6),
         foreign_meaning=0.0 if same else cosines[0],
         foreign_local=0.0 if same else cosines[1],
@@ -220,10 +246,12 @@ def judge(model: str, features: Mapping[str, float]) -> float:
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, z))))
 
 
-def _says_something(article: Article, start: int, end: int) -> bool:
+def _says_something(article: Article, sentence: Sentence) -> bool:
     """Scraps, bylines, headings and questions are no evidence, nor is what talks to a language model."""
-    text = article.text[start:end]
-    if len(re.findall(r"\w+", text)) < 4 or _CREDITS.match(text) or talks_to_a_model(text):
+    text, start, end = sentence.text, sentence.start, sentence.end
+    if len(re.findall(r"\w+", text)) < 4 or is_notice(text, article.language):
+        return False
+    if talks_to_a_model(text, article.language):
         return False
     bare = text.rstrip('"”’»)* ')
     if bare.endswith("?"):
@@ -264,22 +292,16 @@ def _rarity(question: Question, archive: Archive) -> Rarity:
     return Rarity(found, unknown / (sum(found.values()) or 1.0))
 
 
-@lru_cache(maxsize=20_000)
-def _stems(text: str, language: str) -> frozenset[str]:
-    return frozenset(stem(w, language) for w in re.findall(r"[^\W\d_][\w’'.-]*", text)) - stop_stems(language)
-
-
 def _years(
-    question: Question, text: str, said: Sequence[Figure], article: Article, passage: str, language: str
+    question: Question, sentence: Sentence, passage: Sentence, article: Article
 ) -> tuple[float, float, list[str]]:
     asked = question.years
     if not asked:
         return 1.0, 0.0, []
-    here = {int(f.value) for f in said if f.kind == "year"}
-    around = {int(f.value) for f in figures(passage, language) if f.kind == "year"}
+    here, around = sentence.years, passage.years
     span = days(article.published)
     published = set(range(span[0].year, span[1].year + 1)) if span else set()
-    relative = _relative_to(article, text)
+    relative = _relative_to(article, sentence.text, sentence.language)
     got = {y for y in asked if y in here or y in relative}
     near = {y for y in asked - got if y in published and not here}
     nearby = {y for y in asked - got - near if y in around or y in published}
@@ -290,53 +312,49 @@ def _years(
     return share, float(other), [str(y) for y in sorted(asked - got - near - nearby)]
 
 
-def _relative_to(article: Article, text: str) -> set[int]:
-    span = days(article.published)
-    if not span:
+def _relative_to(article: Article, text: str, language: str) -> set[int]:
+    if not (span := days(article.published)):
         return set()
-    years = set()
-    if re.search(
-        r"\b(last year|förra året|i fjol|letzte[sn] jahr|vergangene[ns] jahr|vorjahr|año pasado|l'an dernier|l'année dernière)\b",
-        text,
-        re.I,
-    ):
-        years.add(span[0].year - 1)
-    if re.search(r"\b(this year|i år|dieses jahr|este año|cette année)\b", text, re.I):
-        years.add(span[0].year)
-    return years
+    dates = pack(language).dates
+    return {
+        span[0].year + away
+        for words, away in ((dates.last_year, -1), (dates.this_year, 0))
+        if words.within(text)
+    }
 
 
-def _other_country(question: Question, text: str, language: str) -> float:
-    if not question.countries:
-        return 0.0
-    here = {code for code in territories(text, language) if len(code) == 2}
+def _other_country(question: Question, sentence: Sentence) -> float:
+    here = {code for code in sentence.countries if len(code) == 2}
     asked = {code for code in question.countries if len(code) == 2}
-    lacking = {code for code in asked if not names_territory(text, language, code)}
+    lacking = {code for code in asked if not sentence.names_country(code)}
     return 1.0 if lacking and here - asked else 0.0
 
 
 def _names(
-    question: Question, text: str, passage: str, article: Article, language: str
+    question: Question, sentence: Sentence, said_by: str, passage: Sentence, article: Article
 ) -> tuple[float, list[str]]:
+    """Share of the names and countries asked for that the sentence has, in part those around it, and those nothing has."""
+    whole = of_article(article, article.body, len(article.text))
+    own = sentence.words | folded(said_by)
+    about = folded(" ".join(filter(None, (article.title, article.publisher, article.author))))
     asked = [n for n in question.names if not _is_country(n, question)]
     missing = []
     score = 0.0
-    about = " ".join(filter(None, (article.title, article.publisher, article.author)))
     for name in asked:
-        if has_name(text, name):
+        if has_name(own, name):
             score += 1
-        elif has_name(passage, name) or has_name(about, name):
+        elif passage.has_name(name) or has_name(about, name):
             score += 0.8
-        elif has_name(article.text, name):
+        elif whole.has_name(name):
             score += 0.5
         else:
             missing.append(name)
     for code in question.countries:
-        if names_territory(text, language, code):
+        if sentence.names_country(code):
             score += 1
-        elif names_territory(passage, language, code):
+        elif passage.names_country(code):
             score += 0.8
-        elif names_territory(article.text[article.body :], language, code):
+        elif whole.names_country(code):
             score += 0.5
         else:
             missing.append(_country_word(question, code))
@@ -355,36 +373,12 @@ def _country_word(question: Question, code: str) -> str:
     return code
 
 
-@lru_cache(maxsize=20_000)
-def has_name(text: str, name: str) -> bool:
-    """Whether a folded name stands in a text, in that or a neighbouring spelling (Genève, Geneva; Munoz, Muñoz)."""
-    words = _folded_words(text)
-    if name in words:
-        return True
-    if len(name) < 4:
-        return False
-    for word in words:
-        if abs(len(word) - len(name)) <= 4 and word[:3] == name[:3]:
-            if word.startswith(name) or (name.startswith(word) and len(word) >= 4):
-                return True
-            if SequenceMatcher(None, word, name).ratio() >= 0.8:
-                return True
-    return False
-
-
-@lru_cache(maxsize=20_000)
-def _folded_words(text: str) -> frozenset[str]:
-    return frozenset(fold(re.sub(r"[’']s?$", "", w)) for w in re.findall(r"[^\W\d_][\w’'-]*", text))
-
-
-def _asked_figures(
-    question: Question, said: Sequence[Figure], passage: str, language: str
-) -> tuple[float, list[str]]:
+def _asked_figures(question: Question, sentence: Sentence, passage: Sentence) -> tuple[float, list[str]]:
     asked = [f for f in question.figures if f.kind != "ordinal" and f.digits]
     if not asked:
         return 1.0, []
-    here = {round(f.value, 6) for f in said}
-    around = {round(f.value, 6) for f in figures(passage, language)}
+    here = {round(f.value, 6) for f in sentence.figures}
+    around = {round(f.value, 6) for f in passage.figures}
     got = sum(
         1.0 if round(f.value, 6) in here else 0.7 if round(f.value, 6) in around else 0.0 for f in asked
     )
@@ -392,10 +386,11 @@ def _asked_figures(
     return got / len(asked), lost
 
 
-def _has_kind(question: Question, text: str, said: Sequence[Figure], language: str, said_by: str) -> float:
+def _has_kind(question: Question, sentence: Sentence, said_by: str) -> float:
     """Whether a sentence holds the kind of thing asked for."""
     given = {(round(f.value, 6), f.kind) for f in question.figures}
-    new = [f for f in said if (round(f.value, 6), f.kind) not in given]
+    new = [f for f in sentence.figures if (round(f.value, 6), f.kind) not in given]
+    text, language = sentence.text, sentence.language
     match question.wanted:
         case "amount":
             units = _asked_units(question)
@@ -419,56 +414,48 @@ def _has_kind(question: Question, text: str, said: Sequence[Figure], language: s
                 return 0.8  # "how long" asks for a bridge's length as well
             return 0.3 if any(f.kind == "year" for f in new) else 0.0
         case "date":
-            if any(int(f.value) not in question.years for f in new if f.kind == "year") or moments(
-                text, language
-            ):
+            if sentence.dates or any(int(f.value) not in question.years for f in new if f.kind == "year"):
                 return 1.0
-            return 0.4 if _WEEKDAY.search(text) else 0.0
+            return 0.4 if any(day in text.lower() for day in cldr.weekdays(language)) else 0.0
         case "person":
-            if said_by and not has_name(said_by, question.names[-1] if question.names else "-"):
+            if said_by and not has_name(folded(said_by), question.names[-1] if question.names else "-"):
                 return 1.0
-            people = [n for n in _name_words(text) if fold(n) not in question.names]
-            return (0.7 + 0.3 * bool(_SPEECH.search(text))) if people else 0.0
+            people = [n for n in sentence.names if fold(n) not in question.names]
+            return (0.7 + 0.3 * (sentence.kind == "speech")) if people else 0.0
         case "place":
-            return 1.0 if [n for n in _name_words(text) if fold(n) not in question.names] else 0.0
+            return 1.0 if [n for n in sentence.names if fold(n) not in question.names] else 0.0
         case "reason":
-            return 1.0 if _REASON.search(text) else 0.2
+            claims = pack(language).claims
+            return 1.0 if claims.cause.within(text) or claims.purpose.within(text) else 0.2
     return 0.5
 
 
-_WEEKDAY = re.compile(
-    r"\b(mon|tues|wednes|thurs|fri|satur|sun)day|\b(mån|tis|ons|tors|fre|lör|sön)dag|\b(montag|dienstag|mittwoch|donnerstag"
-    r"|freitag|samstag|sonntag|lunes|martes|miércoles|jueves|viernes|sábado|domingo)",
-    re.I,
-)
-
-
-def _asked_units(question: Question) -> set[str]:
+@lru_cache(maxsize=100)
+def _asked_units(question: Question) -> frozenset[str]:
     """Units that the question names: "in yuan", "hur många ton"."""
-    units = set()
-    for word in re.findall(r"[\w%$€£-]+", question.standalone):
-        probe = figures(f"5 {word}", question.language)
-        if probe and probe[0].unit:
-            units.add(probe[0].unit)
-    return units
+    words = re.findall(r"[\w%$€£-]+", question.standalone)
+    probes = (figures(f"5 {word}", question.language) for word in words)
+    return frozenset(probe[0].unit for probe in probes if probe and probe[0].unit)
 
 
-def _name_words(text: str) -> list[str]:
-    """Capitalised words that do not open the sentence."""
-    return [m.group() for m in re.finditer(r"(?<=[\w,;:”\"’)–-]\s)[A-ZÅÄÖÉÜÁÍÓÚÑÇ][\w’'-]+", text)]
+ANSWER = (*NAMES, "score", "margin", "missing", "terms", "best_read", "second_read")
 
 
 def answer_features(question: Question, ranked: Sequence[Candidate]) -> dict[str, float]:
-    """What tells whether the articles answer at all: the best sentence's features, its lead, and what is missing."""
+    """What tells whether the articles answer at all: the best sentence's features, its lead, what is missing, and how well
+    the two best sentences read."""
     if not ranked:
-        return dict.fromkeys((*NAMES, "score", "margin", "missing", "terms"), 0.0)
+        return dict.fromkeys(ANSWER, 0.0)
     best = ranked[0]
     others = [c.score for c in ranked[1:] if c.article.story != best.article.story]
+    read = sorted((c.features.read for c in ranked), reverse=True)
     return numbers(best.features) | {
         "score": best.score,
         "margin": best.score - max(others, default=0.0),
         "missing": min(1.0, len(best.missing) / 2),
         "terms": min(1.0, len(question.terms) / 8),
+        "best_read": read[0],
+        "second_read": read[1] if len(read) > 1 else read[0],
     }
 
 

@@ -29,7 +29,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """The exact words a statement rests on. Always `quote == article.text[start:end]`."""
+    """The exact words a statement rests on. Always `quote == article.text[start:end]`. answer_start, answer_end: the words
+    that answer, inside [start, end), as they were read; None without a reader."""
 
     number: int
     article_id: str
@@ -45,6 +46,8 @@ class Citation:
     language: str = "und"
     genre: str = "unknown"
     also_in: tuple[str, ...] = ()
+    answer_start: int | None = None
+    answer_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from index.archive import Archive
-from index.figures import figures, moments
 from index.nouns import Article
 from rag.evidence import Candidate, similar
 from rag.nouns import Citation, Statement
 from rag.phrases import say, shown_date
 from rag.question import Question
-from rag.speaker import speaker
+from rag.sentence import Sentence
 
 _NEARLY = 0.55  # a further sentence must reach this share of the best one's score
 _SAME = 0.92  # sentences closer in meaning than this say the same
@@ -46,14 +45,17 @@ def quote(
     differ = _differ(question, chosen)
     if differ or question.latest:
         chosen.sort(key=lambda c: c.article.published or "", reverse=True)
-    citations = tuple(cite(c.article, c.start, c.end, n, archive) for n, c in enumerate(chosen, 1))
+    citations = tuple(
+        cite(c.article, c.sentence.start, c.sentence.end, n, archive, c.answer)
+        for n, c in enumerate(chosen, 1)
+    )
     statements = tuple(
         Statement(
-            text=" ".join(c.text.split()),
+            text=" ".join(c.sentence.text.split()),
             citations=(n,),
             support="quoted",
-            lead_in=lead_in(c.article, c.start, c.end, question.language),
-            as_of=as_of(c.article, c.text),
+            lead_in=lead_in(c.article, c.sentence, question.language),
+            as_of=as_of(c.article, c.sentence),
         )
         for n, c in enumerate(chosen, 1)
     )
@@ -87,9 +89,9 @@ def _choose(
 
 def _said(candidate: Candidate, chosen: Sequence[Candidate]) -> bool:
     """Whether a chosen sentence says the same already."""
-    mine = set(re.findall(r"\w+", candidate.text.lower()))
+    mine = set(re.findall(r"\w+", candidate.sentence.text.lower()))
     for other in chosen:
-        theirs = set(re.findall(r"\w+", other.text.lower()))
+        theirs = set(re.findall(r"\w+", other.sentence.text.lower()))
         shared = len(mine & theirs) / max(1, min(len(mine), len(theirs)))
         if candidate is other or shared > 0.75:
             return True
@@ -99,8 +101,8 @@ def _said(candidate: Candidate, chosen: Sequence[Candidate]) -> bool:
             and shared > 0.5
         ):
             return True
-        numbers = {f.value for f in figures(candidate.text, candidate.hit.passage.language)}
-        known = {f.value for f in figures(other.text, other.hit.passage.language)}
+        numbers = {f.value for f in candidate.sentence.figures}
+        known = {f.value for f in other.sentence.figures}
         if similar(candidate, other) > _SAME and numbers <= known:
             return True
     return False
@@ -116,15 +118,19 @@ def _differ(question: Question, chosen: Sequence[Candidate]) -> bool:
     # a figure of something else is no contradiction
     if any(c.score < 0.5 * chosen[0].score or similar(c, chosen[0]) < 0.3 for c in chosen[1:]):
         return False
-    told = [
-        {(f.value, f.unit) for f in figures(c.text, c.hit.passage.language) if f.kind != "ordinal"}
-        for c in chosen
-    ]
+    told = [{(f.value, f.unit) for f in c.sentence.figures if f.kind != "ordinal"} for c in chosen]
     return any(a and b and not a & b for a in told for b in told)
 
 
-def cite(article: Article, start: int, end: int, number: int, archive: Archive) -> Citation:
-    """A citation of article.text[start:end]."""
+def cite(
+    article: Article,
+    start: int,
+    end: int,
+    number: int,
+    archive: Archive,
+    answer: tuple[int, int] | None = None,
+) -> Citation:
+    """A citation of article.text[start:end]. answer: where in the article the words are that answer."""
     copies = [
         a.source for a in archive.catalogue.copies([article.story])[article.story] if a.id != article.id
     ]
@@ -143,15 +149,16 @@ def cite(article: Article, start: int, end: int, number: int, archive: Archive) 
         language=article.language,
         genre=article.genre,
         also_in=tuple(copies),
+        answer_start=answer[0] if answer else None,
+        answer_end=answer[1] if answer else None,
     )
 
 
-def lead_in(article: Article, start: int, end: int, language: str) -> str:
+def lead_in(article: Article, sentence: Sentence, language: str) -> str:
     """Who and when, from what is known: "Reuters, January 2018, Chinese Foreign Minister Wang Yi"."""
-    said_by = speaker(article.text, start, end, article.language)
-    text = article.text[start:end]
+    said_by = sentence.speaker
     # a speaker whom the sentence itself names is not said twice
-    if said_by and any(part in text for part in said_by.split()[-2:]):
+    if said_by and any(part in sentence.text for part in said_by.split()[-2:]):
         said_by = None
     who = article.publisher or article.author or article.title or article.source
     if article.genre == "opinion":
@@ -160,10 +167,10 @@ def lead_in(article: Article, start: int, end: int, language: str) -> str:
     return ", ".join(filter(None, (who, when, said_by)))
 
 
-def as_of(article: Article, text: str) -> str | None:
+def as_of(article: Article, sentence: Sentence) -> str | None:
     """When a sentence is true of, or was said: the one date it names itself, or else the article's."""
-    dates = {m.iso() for m in moments(text, article.language) if m.year}
-    years = {f"{int(f.value)}" for f in figures(text, article.language) if f.kind == "year"}
+    dates = {m.iso() for m in sentence.dates if m.year}
+    years = {str(year) for year in sentence.years}
     if len(dates) == 1 and len(years) <= 1:
         return dates.pop()
     if len(years) == 1:

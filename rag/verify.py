@@ -3,38 +3,41 @@
 A sentence is compared with the passage it rests on in what can turn a true sentence false: figures with their unit and
 scale, dates, names, negation, direction, who says it, whether it is expected or done, causes and generalisations that
 the passage does not make, quotes that are not in it, and the overlap in meaning. Each comparison is one number
-(`Findings`); a small logistic model over them (`claim` in rag/weights.json, made by `python -m evals.fit`) gives the
-verdict, and the finding that weighed most against the sentence gives the reason.
+(`Findings`). The checker, the reader's second head (`rag/reader.py`), says how surely the passage bears the sentence out;
+a small logistic model over all of it (`claim` in rag/weights.json, made by `python -m rag.training.fit`) gives the verdict,
+and the finding that weighed most against the sentence gives the reason. What must never give way (a figure, a unit, a
+date, a quotation that is not there) is decided by the rules alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import numpy as np
 
 from index.archive import Archive
 from index.catalogue import Vector, days
+from index.countries import demonym, territories
 from index.errors import InputError
-from index.figures import Figure, demonym, figures, fold, moments, names_territory, territories
+from index.figures import Figure
 from index.general import stored_means
 from index.language import detect, detect_question
+from index.languages import pack
 from index.nouns import Article, Filters
 from index.split import sentences
-from index.words import in_dictionary, stem, stop_stems
+from index.words import fold, in_dictionary, stem, stop_stems
 from rag import wording
-from rag.evidence import has_name, judge, numbers, weights
+from rag.evidence import judge, numbers, weights
 from rag.nouns import Citation, Statement, Support
 from rag.quote import cite
+from rag.reader import Entailment, Text, header, make_reader
 from rag.retrieve import Scale, general_scale, search
-from rag.speaker import speaker
+from rag.sentence import alone, folded, has_name, read
 
 MAX_DRAFT = 20_000
-_CLAUSE = re.compile(
-    r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|that|och|men|som|att|und|aber|dass|y|pero|que)\s"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class Findings:
     words in the source (same language only); foreign: 1 across languages. figures, dates, names: share of the
     sentence's that the source lacks. unit: a figure stands there with another unit or scale. bound: figures that stand
     in the source, but with other words around them. negation, direction, modality, cause, universal, attribution,
-    quotation: 1 where the two disagree. novelty: the rarest words of the sentence that the source lacks.
+    quotation: 1 where the two disagree. novelty: the rarest words of the sentence that the source lacks. borne_out,
+    contradicted: the checker's probabilities, 0 without one.
     """
 
     meaning: float
@@ -75,6 +79,8 @@ class Findings:
     attribution: float
     quotation: float
     novelty: float
+    borne_out: float = 0.0
+    contradicted: float = 0.0
 
 
 FINDINGS = tuple(f.name for f in fields(Findings))
@@ -144,8 +150,9 @@ def verify_against(text: str, passages: Sequence[tuple[str, str | None]], archiv
     statements: list[Statement] = []
     citations: list[Citation] = []
     for sentence, language in _draft(text, corpus):
+        read = entailments(sentence, sources, archive)
         verdicts = [
-            (check(sentence, language, s, archive, also=[o for o in sources if o is not s]), n)
+            (check(sentence, language, s, archive, also=[o for o in sources if o is not s], read=read[n]), n)
             for n, s in enumerate(sources)
         ]
         verdict, n = max(verdicts, key=lambda v: (v[0].support != "unsupported", v[0].probability))
@@ -184,7 +191,10 @@ def _draft(text: str, corpus: dict[str, int]) -> list[tuple[str, str]]:
 def _best(
     sentence: str, language: str, sources: Sequence[Source], archive: Archive, number: int
 ) -> tuple[Statement, Citation | None]:
-    verdicts = [(check(sentence, language, s, archive), s) for s in sources]
+    read = entailments(sentence, sources, archive)
+    verdicts = [
+        (check(sentence, language, s, archive, read=told), s) for s, told in zip(sources, read, strict=True)
+    ]
     if not verdicts:
         return Statement(sentence, (), "unsupported", "nothing in the articles is about it"), None
     verdict, source = max(
@@ -203,6 +213,15 @@ def _best(
     return Statement(sentence, marks, verdict.support, verdict.reason), citation
 
 
+def entailments(sentence: str, sources: Sequence[Source], archive: Archive) -> Sequence[Entailment | None]:
+    """What the checker says of a sentence and each source, all at once; None for each without a checker."""
+    reader = make_reader(archive.settings)
+    if reader is None or not sources:
+        return [None] * len(sources)
+    texts = [Text(header(s.article) if s.article else "", s.text, ()) for s in sources]
+    return reader.check([(sentence, text) for text in texts])
+
+
 def check(
     sentence: str,
     language: str,
@@ -211,9 +230,10 @@ def check(
     *,
     also: Sequence[Source] = (),
     vector: Vector | None = None,
+    read: Entailment | None = None,
 ) -> Verdict:
     """One sentence against one source. also: further passages given with it, in which names and figures may stand too;
-    vector: the sentence's, as a passage, when it is known."""
+    vector: the sentence's, as a passage, when it is known; read: what the checker says of the two (`entailments`)."""
     where = _verbatim(sentence, source.text)
     if where:
         return Verdict("quoted", "", 1.0, *where, _nothing_against())
@@ -232,7 +252,10 @@ def check(
     findings, reasons = compare(
         sentence, language, source, near_text, close_text, best_text, cut[best], float(cosines[best]), also
     )
-    probability = judge("claim", numbers(findings))
+    if read:
+        findings = replace(findings, borne_out=read.supported, contradicted=read.contradicted)
+    model = "claim" if read else "claim_unread"
+    probability = judge(model, numbers(findings))
     # however well the rest agrees, no false figure, date or quote goes through, nor what was only planned, nor the opposite
     if (
         findings.figures
@@ -243,7 +266,7 @@ def check(
         probability = min(probability, 0.49)
     if probability >= 0.5:
         return Verdict("supported", "", probability, *cut[best], findings)
-    coefficients = weights()["claim"]
+    coefficients = weights()[model]
     against = {name: coefficients.get(name, 0.0) * getattr(findings, name) for name in reasons}
     worst = min(against, key=lambda n: against[n], default="")
     reason = reasons[worst] if worst and against[worst] < -0.2 else "the cited passage does not say this"
@@ -283,11 +306,11 @@ def compare(
         dates=_dates(sentence, language, source, also, reasons),
         names=_names(sentence, language, source, near, everything, reasons),
         negation=_negation(sentence, language, core, near, source.language, reasons),
-        direction=_direction(sentence, close, language if same else None, reasons),
+        direction=_direction(sentence, language, close, source.language, reasons),
         modality=_modality(sentence, language, core, source.language, reasons),
-        cause=_added("cause", wording.CAUSE, sentence, near, reasons),
-        universal=_added("universal", wording.UNIVERSAL, sentence, near, reasons),
-        attribution=_attribution(sentence, source, best, near, reasons),
+        cause=_added("cause", sentence, language, near, source.language, reasons),
+        universal=_added("universal", sentence, language, near, source.language, reasons),
+        attribution=_attribution(sentence, language, source, best, near, reasons),
         quotation=_quotation(sentence, everything, same, reasons),
         novelty=novelty,
     )
@@ -307,7 +330,7 @@ def _verbatim(sentence: str, text: str) -> tuple[int, int] | None:
 
 
 def _nothing_against() -> Findings:
-    return Findings(1.0, 1.0, *([0.0] * (len(FINDINGS) - 2)))
+    return Findings(1.0, 1.0, *([0.0] * (len(FINDINGS) - 4)), 1.0, 0.0)
 
 
 def _vectors(
@@ -341,13 +364,13 @@ def _scale(archive: Archive, *languages: str) -> Scale:
 def _figures(
     sentence: str, language: str, source: Source, near: str, also: Sequence[Source], reasons: dict[str, str]
 ) -> tuple[float, float, float]:
-    claimed = [f for f in figures(sentence, language) if f.kind != "year"]
+    claimed = [f for f in alone(sentence, language).figures if f.kind != "year"]
     # spelled-out small numbers and ordinals are weak: "two sides" is rarely what a source counts
     strong = [f for f in claimed if f.kind != "ordinal" and (f.digits or f.value > 2 or f.unit)]
     if not strong:
         return 0.0, 0.0, 0.0
-    there = [f for s in (source, *also) for f in figures(s.text, s.language)]
-    here = figures(near, source.language)
+    there = [f for s in (source, *also) for f in alone(s.text, s.language).figures]
+    here = alone(near, source.language).figures
     lost, wrong, unbound = 0, 0.0, 0.0
     for figure in strong:
         if any(_equal(figure, other) and _units_agree(figure, other) for other in there):
@@ -392,15 +415,19 @@ def _digits_alike(a: Figure, b: Figure) -> bool:
 def _dates(
     sentence: str, language: str, source: Source, also: Sequence[Source], reasons: dict[str, str]
 ) -> float:
-    claimed_years = [int(f.value) for f in figures(sentence, language) if f.kind == "year"]
-    claimed = list(moments(sentence, language))
+    claimed_years = [int(f.value) for f in alone(sentence, language).figures if f.kind == "year"]
+    claimed = list(alone(sentence, language).dates)
     if not claimed_years and not claimed:
         return 0.0
-    years = {int(f.value) for s in (source, *also) for f in figures(s.text, s.language) if f.kind == "year"}
-    dates = [m for s in (source, *also) for m in moments(s.text, s.language)]
+    years = {
+        int(f.value) for s in (source, *also) for f in alone(s.text, s.language).figures if f.kind == "year"
+    }
+    dates = [m for s in (source, *also) for m in alone(s.text, s.language).dates]
     span = days(source.article.published) if source.article else None
     if span:
-        years |= {span[0].year, span[0].year - 1} if _speaks_of_last_year(source.text) else {span[0].year}
+        years.add(span[0].year)
+        if pack(source.language).dates.last_year.within(source.text):
+            years.add(span[0].year - 1)
     lost = [str(y) for y in claimed_years if y not in years]
     for moment in claimed:
         fits = [
@@ -415,14 +442,6 @@ def _dates(
     return min(1.0, len(lost) / max(1, len(claimed_years) + len(claimed)) + (0.5 if lost else 0.0))
 
 
-def _speaks_of_last_year(text: str) -> bool:
-    return bool(
-        re.search(
-            r"\b(last year|förra året|i fjol|letztes jahr|vorjahr|vergangenen jahr|año pasado)\b", text, re.I
-        )
-    )
-
-
 def _names(
     sentence: str, language: str, source: Source, near: str, everything: str, reasons: dict[str, str]
 ) -> float:
@@ -430,23 +449,23 @@ def _names(
     missing: list[str] = []
     weak: list[str] = []
     count = 0
-    for code in territories(sentence, language):
+    for code in alone(sentence, language).countries:
         count += 1
-        if names_territory(near, source.language, code):
+        if alone(near, source.language).names_country(code):
             continue
         word = next((w for w in re.findall(r"[\w’'-]+", sentence) if code in territories(w, language)), code)
-        (weak if names_territory(everything, source.language, code) else missing).append(word)
+        (weak if alone(everything, source.language).names_country(code) else missing).append(word)
     for name in _proper(sentence, language, everything, same):
         count += 1
         if people := demonym(name, language):  # Chinese, chilenska: as good as the country's name
-            if not names_territory(everything, source.language, people):
+            if not alone(everything, source.language).names_country(people):
                 missing.append(name)
             continue
-        if has_name(near, fold(name)):
+        if alone(near, source.language).has_name(fold(name)):
             continue
         # "Foreign Minister", "Road": a title or a word of a name may be put otherwise
         plain = in_dictionary(name, language)
-        (weak if plain or has_name(everything, fold(name)) else missing).append(name)
+        (weak if plain or alone(everything, source.language).has_name(fold(name)) else missing).append(name)
     if missing:
         reasons["names"] = f"{missing[0]} is not in the cited passage"
     elif weak:
@@ -469,7 +488,7 @@ def _proper(sentence: str, language: str, source: str, same: bool) -> list[str]:
             if same or word not in _TRANSLATED:
                 found.append(word)
             continue
-        if (opens or not same or language == "de") and in_dictionary(word, language):
+        if (opens or not same or pack(language).spelling.capital_nouns) and in_dictionary(word, language):
             continue
         if opens:
             follows = words[i + 1].group()[:1].isupper() if i + 1 < len(words) else False
@@ -489,21 +508,21 @@ _TRANSLATED = frozenset(
 def _negation(
     sentence: str, language: str, core: str, near: str, other: str, reasons: dict[str, str]
 ) -> float:
-    mine, theirs = wording.negations(sentence, language), wording.negations(core, other)
+    mine, theirs = wording.denials(sentence, language), wording.denials(core, other)
     if mine % 2 == theirs % 2:
         return 0.0
     if mine > theirs:
-        if wording.negations(near, other):
+        if wording.denials(near, other):
             return 0.3
         reasons["negation"] = "the cited passage does not deny this"
         return 1.0
-    weight = _concerns(wording.NEGATION, core, other, sentence, language)
+    weight = _concerns(lambda text: wording.denials(text, other) > 0, core, other, sentence, language)
     if weight:
         reasons["negation"] = "the cited passage says that it is not so"
     return weight
 
 
-def _concerns(words: str, core: str, other: str, sentence: str, language: str) -> float:
+def _concerns(has: Callable[[str], bool], core: str, other: str, sentence: str, language: str) -> float:
     """How surely a word of the source (a denial, an expectation) concerns what the sentence says: the clause it stands in
     shares most of its words with the sentence; across languages, the source says hardly more than the sentence."""
     if language != other:
@@ -511,28 +530,24 @@ def _concerns(words: str, core: str, other: str, sentence: str, language: str) -
     stop = stop_stems(language)
     mine = {stem(w, language)[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", sentence)}
     best = 0.0
-    for clause in re.split(
-        r"[,;:–—]\s|\s-\s|\s(?:and|but|which|while|och|men|som|und|aber|y|pero|que)\s", core
-    ):
-        if not wording.has(words, clause):
-            continue
-        content = {
-            s[:6] for w in re.findall(r"[^\W\d_][\w’'-]*", clause) if (s := stem(w, language)) not in stop
-        }
-        content = {c for c in content if not wording.has(words, c)}
-        best = max(best, len(content & mine) / len(content) if content else 0.0)
+    for clause in wording.clauses(core, other):
+        if has(clause):
+            words = [w for w in re.findall(r"[^\W\d_][\w’'-]*", clause) if not has(w)]
+            content = {s[:6] for w in words if (s := stem(w, language)) not in stop}
+            best = max(best, len(content & mine) / len(content) if content else 0.0)
     return 1.0 if best >= 0.5 else 0.5 if best >= 0.3 else 0.0
 
 
-def _direction(sentence: str, close: str, language: str | None, reasons: dict[str, str]) -> float:
-    """language: of both, None when they differ. Where the source goes both ways ("exports rose, while imports fell"), what
-    counts is the clause that shares most words with the sentence."""
-    mine, theirs = wording.sides(sentence), wording.sides(close)
-    if language and any(len(side) == 1 and len(theirs.get(name, ())) == 2 for name, side in mine.items()):
+def _direction(sentence: str, language: str, close: str, other: str, reasons: dict[str, str]) -> float:
+    """Where the source goes both ways ("exports rose, while imports fell"), what counts is the clause that shares most
+    words with the sentence."""
+    mine, theirs = wording.sides(sentence, language), wording.sides(close, other)
+    both_ways = any(len(side) == 1 and len(theirs.get(name, ())) == 2 for name, side in mine.items())
+    if language == other and both_ways:
         words = {stem(w, language) for w in re.findall(r"\w+", sentence)} - stop_stems(language)
-        clauses = _CLAUSE.split(close)
+        clauses = wording.clauses(close, other)
         shared = [len(words & {stem(w, language) for w in re.findall(r"\w+", c)}) for c in clauses]
-        theirs |= wording.sides(clauses[shared.index(max(shared))])
+        theirs |= wording.sides(clauses[shared.index(max(shared))], other)
     for name, side in mine.items():
         if len(side) == 1 and name in theirs and not side & theirs[name]:
             reasons["direction"] = f"the cited passage says the opposite ({name})"
@@ -541,16 +556,25 @@ def _direction(sentence: str, close: str, language: str | None, reasons: dict[st
 
 
 def _modality(sentence: str, language: str, core: str, other: str, reasons: dict[str, str]) -> float:
-    if wording.has(wording.EXPECTED, sentence) or not wording.has(wording.EXPECTED, core):
+    expected = pack(other).claims.expected
+    if pack(language).claims.expected.within(sentence) or not expected.within(core):
         return 0.0
-    weight = _concerns(wording.EXPECTED, core, other, sentence, language)
+    weight = _concerns(expected.within, core, other, sentence, language)
     if weight:
         reasons["modality"] = "the cited passage expects or plans this, and does not say that it is so"
     return weight
 
 
-def _added(name: str, words: str, sentence: str, near: str, reasons: dict[str, str]) -> float:
-    if not wording.has(words, sentence) or wording.has(words, near):
+def _added(
+    name: Literal["cause", "universal"],
+    sentence: str,
+    language: str,
+    near: str,
+    other: str,
+    reasons: dict[str, str],
+) -> float:
+    theirs = getattr(pack(other).claims, name)
+    if not getattr(pack(language).claims, name).within(sentence) or not theirs or theirs.within(near):
         return 0.0
     reasons[name] = (
         "the cited passage gives no such cause"
@@ -561,23 +585,24 @@ def _added(name: str, words: str, sentence: str, near: str, reasons: dict[str, s
 
 
 def _attribution(
-    sentence: str, source: Source, best: tuple[int, int], near: str, reasons: dict[str, str]
+    sentence: str, language: str, source: Source, best: tuple[int, int], near: str, reasons: dict[str, str]
 ) -> float:
     """Whether somebody else is given as the speaker."""
-    if not wording.has(wording.SPEECH, sentence):
-        return 0.0
-    claimed = speaker(sentence, 0, len(sentence), "en")
+    claimed = alone(sentence, language).speaker
     if not claimed:
         return 0.0
     text, start = (source.article.text, source.start) if source.article else (source.text, 0)
-    real = speaker(text, start + best[0], start + best[1], source.language)
+    real = read(text, start + best[0], start + best[1], source.language).speaker
     last = fold(claimed.split()[-1])
-    if real and (has_name(real, last) or any(has_name(real, fold(w)) for w in claimed.split() if len(w) > 3)):
+    if real and any(
+        has_name(folded(real), n) for n in (last, *(fold(w) for w in claimed.split() if len(w) > 3))
+    ):
         return 0.0
     if real:
         reasons["attribution"] = f"the cited passage has {real} say this, not {claimed}"
         return 1.0
-    if not wording.has(wording.SPEECH, near):
+    told = pack(source.language).speech
+    if not told.saying.within(near) and not told.according_to.within(near):
         reasons["attribution"] = f"the cited passage does not have {claimed} say this"
         return 0.6
     return 0.0

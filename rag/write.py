@@ -16,6 +16,7 @@ from typing import Any
 
 import prompts
 from index.archive import Archive
+from index.languages import cldr
 from index.nouns import Article
 from index.split import sentences, tokenizer
 from rag.chat import ChatModel
@@ -24,7 +25,8 @@ from rag.nouns import Citation, Hit, Statement
 from rag.phrases import shown_date
 from rag.question import Question, topic_terms
 from rag.quote import as_of, cite
-from rag.verify import Source, Verdict, check
+from rag.sentence import of_article
+from rag.verify import Source, Verdict, check, entailments
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +85,7 @@ def _shown(hits: Sequence[Hit], articles: Mapping[str, Article], most: int) -> l
 def _messages(
     asked: Question, shown: Sequence[Hit], articles: Mapping[str, Article], archive: Archive
 ) -> list[dict[str, str]]:
-    from babel import Locale, UnknownLocaleError
-
-    try:
-        language = Locale.parse(asked.language).get_language_name("en") or asked.language
-    except (UnknownLocaleError, ValueError):
-        language = "the language of the question"
+    language = cldr.name(asked.language) or "the language of the question"
     fence = f"=== {secrets.token_hex(4)} ==="  # an article cannot close a fence it cannot guess
     stories: dict[str, int] = {}
     blocks = []
@@ -120,7 +117,7 @@ def _messages(
 def _clean(hit: Hit, article: Article) -> list[str]:
     """The passage's sentences but for those that talk to a model."""
     cut = [article.text[a:b] for a, b in hit.passage.sentences] or [hit.passage.text]
-    return [s for s in cut if not talks_to_a_model(s)]
+    return [s for s in cut if not talks_to_a_model(s, article.language)]
 
 
 def _sentences(pieces: Iterator[str], language: str) -> Iterator[str]:
@@ -173,7 +170,8 @@ def _checked(
             hit = shown[number - 1]
             article = articles[hit.passage.article_id]
             source = Source(hit.passage.text, hit.passage.language, article, hit.passage.start)
-            verdicts[number] = check(claim, asked.language, source, archive, vector=vector)
+            (read,) = entailments(claim, [source], archive)
+            verdicts[number] = check(claim, asked.language, source, archive, vector=vector, read=read)
         return verdicts[number]
 
     standing = [n for n in numbers if judged(n).support != "unsupported"]
@@ -181,7 +179,7 @@ def _checked(
         others = [n for n in range(1, len(shown) + 1) if n not in numbers]
         right = [n for n in others if judged(n).support != "unsupported"]
         standing = sorted(right, key=lambda n: -judged(n).probability)[:1]
-    if talks_to_a_model(text) or (
+    if talks_to_a_model(text, asked.language) or (
         re.search(r"https?://|www\.", text) and not any(_has_link(text, shown[n - 1]) for n in standing)
     ):
         return Statement(text, (), "unsupported", "it is not part of an answer from the articles"), ()
@@ -196,7 +194,8 @@ def _checked(
         return Statement(text, (), "unsupported", told.reason if told else "it cites no passage"), ()
     places = [(articles[shown[n - 1].passage.article_id], shown[n - 1], judged(n)) for n in standing[:3]]
     fresh, marks = _cited(places, citations, archive)
-    dated = as_of(places[0][0], citations[marks[0] - 1].quote)
+    cited = citations[marks[0] - 1]
+    dated = as_of(places[0][0], of_article(places[0][0], cited.start, cited.end))
     return Statement(text, tuple(marks), judged(standing[0]).support, "", "", dated), fresh
 
 

@@ -10,18 +10,12 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from index.languages import cldr
 from index.nouns import Article
 from rag.nouns import Answer, Citation, Statement, Support
 from ui import text as plain
 
 _SHOWN = 30_000  # characters of a long article shown on each side of the quote
-_LANGUAGES = {
-    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
-    "es": "Spanish", "fi": "Finnish", "fr": "French", "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian",
-    "it": "Italian", "ja": "Japanese", "ko": "Korean", "nl": "Dutch", "no": "Norwegian", "pl": "Polish",
-    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "tr": "Turkish",
-    "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese", "und": "language unknown",
-}  # fmt: skip
 
 _THUMB = (
     '<svg viewBox="0 0 24 24" width="16" height="16" fill="none" stroke="currentColor" stroke-width="1.8"'
@@ -48,7 +42,7 @@ class Turn:
 
 
 def language_name(code: str) -> str:
-    return _LANGUAGES.get(code, code)
+    return "language unknown" if code == "und" else cldr.name(code) or code
 
 
 def masthead(articles: int, languages: Sequence[str], years: tuple[str, str] | None, text_goes: str) -> str:

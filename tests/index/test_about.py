@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.about import fields_from, parse_date, said_by_text
@@ -61,6 +61,7 @@ def test_iso_dates_come_back(date: object) -> None:
     assert parse_date(str(date)) == str(date)
 
 
+@settings(deadline=None)  # the first text loads packs and the language model
 @given(st.text(max_size=300))
 def test_any_text(text: str) -> None:
     said = said_by_text(text)

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.figures import figures, fold, moments, territories
+from index.countries import territories
+from index.dates import moments
+from index.figures import figures
+from index.words import fold
 
 LANGUAGES = st.sampled_from(["en", "sv", "de", "es", "fr", "ru", "zh", "und", "xx"])
 TEXTS = st.one_of(

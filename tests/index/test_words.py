@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index.catalogue import _SCHEMA
-from index.words import SNOWBALL, stem, stop_stems, terms
+from index.words import stem, stop_stems, terms
 
-LANGUAGES = st.sampled_from([*SNOWBALL, "und", "zh"])
+LANGUAGES = st.sampled_from(
+    ["ar", "da", "de", "el", "en", "es", "fi", "fr", "hu", "no", "pt", "ru", "sv", "und", "zh"]
+)
 TEXTS = st.one_of(
     st.text(max_size=200),
     st.text(alphabet="O'o’ \u0300⑴ﷺ㎞½²ªﾞ𞤀Åßø1.9%$-+\"*()^ \n", max_size=60),

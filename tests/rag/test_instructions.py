@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from index.language import detect
 from rag.instructions import talks_to_a_model
 
 
@@ -37,7 +38,7 @@ from rag.instructions import talks_to_a_model
     ],
 )
 def test_to_a_model(text: str) -> None:
-    assert talks_to_a_model(text)
+    assert talks_to_a_model(text, detect(text))
 
 
 @pytest.mark.parametrize(
@@ -60,4 +61,4 @@ def test_to_a_model(text: str) -> None:
     ],
 )
 def test_to_a_reader(text: str) -> None:
-    assert not talks_to_a_model(text)
+    assert not talks_to_a_model(text, detect(text))

@@ -7,6 +7,7 @@ import pytest
 from index.archive import Archive
 from index.nouns import Article
 from rag.quote import as_of, cite, lead_in
+from rag.sentence import of_article
 
 
 def place(archive: Archive, source: str, words: str) -> tuple[Article, int, int]:
@@ -29,7 +30,8 @@ def place(archive: Archive, source: str, words: str) -> tuple[Article, int, int]
 def test_lead_in_has_only_what_is_known(
     harbour: Archive, source: str, words: str, language: str, expected: str
 ) -> None:
-    assert lead_in(*place(harbour, source, words), language) == expected
+    article, start, end = place(harbour, source, words)
+    assert lead_in(article, of_article(article, start, end), language) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_as_of_is_the_sentences_own_year_or_else_the_articles_date(
     harbour: Archive, source: str, words: str, when: str | None
 ) -> None:
     article, start, end = place(harbour, source, words)
-    assert as_of(article, article.text[start:end]) == when
+    assert as_of(article, of_article(article, start, end)) == when
 
 
 def test_a_citation_is_exact_and_names_the_copies(archive: Archive) -> None:
