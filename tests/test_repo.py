@@ -29,6 +29,7 @@ NODEPS_LOCK = (ROOT / "requirements-nodeps.lock").read_text("utf-8")
 PROSE = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")}
 
 LARGEST_FILE = 3_000_000
+LARGEST_MODEL = 25_000_000  # rag/reader.npz, the trained weights
 RUN = 12  # words in a row that count as copied
 MAY_IMPORT = {
     "index": {"index"},
@@ -353,4 +354,5 @@ def runs(text: str) -> Iterator[tuple[str, ...]]:
 
 @needs_git
 def test_no_file_is_too_large() -> None:
-    assert [path.name for path in TRACKED if path.stat().st_size > LARGEST_FILE] == []
+    limits = {ROOT / "rag" / "reader.npz": LARGEST_MODEL}
+    assert [p.name for p in TRACKED if p.stat().st_size > limits.get(p, LARGEST_FILE)] == []

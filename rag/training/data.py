@@ -17,6 +17,7 @@ import logging
 import pickle
 import random
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -82,7 +83,9 @@ def main() -> None:
     parser.add_argument("--news", type=Path, action="append", default=[], help="a folder of archives")
     parser.add_argument("--public", type=Path, help="the folder with reading-*.jsonl.gz and claims.jsonl.gz")
     parser.add_argument("--keep", nargs="*", default=[], help="archives to leave out")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/dossier-training"), help="where indexes go")
+    parser.add_argument(
+        "--work", type=Path, default=Path(tempfile.gettempdir()) / "dossier-training", help="where indexes go"
+    )
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

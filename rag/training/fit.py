@@ -19,6 +19,7 @@ import argparse
 import json
 import logging
 import pickle
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,9 @@ def main() -> None:
     parser.add_argument(
         "--languages", type=int, default=2, help="in how many of its five each question is asked"
     )
-    parser.add_argument("--work", type=Path, default=Path("/tmp/dossier-training"), help="where indexes go")
+    parser.add_argument(
+        "--work", type=Path, default=Path(tempfile.gettempdir()) / "dossier-training", help="where indexes go"
+    )
     parser.add_argument(
         "--keep", type=Path, help="a file for what was collected, used again when it is there"
     )
