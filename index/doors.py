@@ -9,6 +9,7 @@ group, and built once per process. What it must be able to do is a protocol besi
 | encoder | `dossier.encoders` | `embedding.encoder` | `index.encode.Encoder` |
 | vector index | `dossier.vector_indexes` | `vectors.index` | `index.vectors.VectorIndex` |
 | reranker | `dossier.rerankers` | `retrieval.reranker` | `rag.rerank.Reranker` |
+| reader and checker | `dossier.readers` | `reader.model` | `rag.reader.Reader` |
 | chat model | `dossier.chat_models` | `llm.client` | `rag.chat.ChatModel` |
 """
 
