@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from index import catalogue as catalogues
-from index.catalogue import Catalogue, Found, Language, Rows, Vector
+from index.catalogue import Catalogue, Found, LanguageStock, Rows, Vector
 from index.encode import Encoder, fingerprint_of
 from index.encoders import make_encoder
 from index.errors import EmbedderMismatchError, EmptyIndexError, VectorStoreError
@@ -55,7 +55,7 @@ class Archive:
         self._catalogue: Catalogue | None = None
         self._vectors: Vectors | None = None
         self._generation = -1
-        self._languages: dict[str, Language] = {}
+        self._languages: dict[str, LanguageStock] = {}
         self._frequencies: dict[str, int] = {}
         self._rows: dict[str, dict[str, Rows]] = {}
         self._memory: dict[str, _Held | None] = {}
@@ -72,7 +72,7 @@ class Archive:
         return self._open()[0]
 
     @property
-    def languages(self) -> dict[str, Language]:
+    def languages(self) -> dict[str, LanguageStock]:
         self._open()
         return self._languages
 

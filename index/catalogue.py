@@ -83,7 +83,7 @@ _MANY_PARTS = 8  # of the word index
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class LanguageStock:
     """What the index holds of one language. mean: float32 [d], of its passages' vectors (not of unit length);
     sentence_mean: of its sentences'."""
 
@@ -592,10 +592,12 @@ class Catalogue:
         """Pairs of signatures -> resemblance, as `set_stories` was given them."""
         return {(one, other): strength for one, other, strength in self._rows("SELECT * FROM alike")}
 
-    def languages(self) -> dict[str, Language]:
+    def languages(self) -> dict[str, LanguageStock]:
         rows = self._rows("SELECT * FROM languages ORDER BY language")
         return {
-            code: Language(code, articles, passages, _mean(total, passages), _mean(sentence_total, sentences))
+            code: LanguageStock(
+                code, articles, passages, _mean(total, passages), _mean(sentence_total, sentences)
+            )
             for code, articles, passages, sentences, total, sentence_total in rows
         }
 

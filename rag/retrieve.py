@@ -26,7 +26,7 @@ from datetime import date
 import numpy as np
 
 from index.archive import Archive
-from index.catalogue import Catalogue, Found, Language, Vector, days
+from index.catalogue import Catalogue, Found, LanguageStock, Vector, days
 from index.nouns import Article, Filters, Passage
 from index.settings import RetrievalSettings
 from rag.bm25 import Sought, best_rows, bm25, nearness, seek
@@ -99,7 +99,7 @@ class Lookup:
     with the rows of passages that have the most of them, and, where filters are given, the passages they let through."""
 
     asked: Question
-    languages: Mapping[str, Language]
+    languages: Mapping[str, LanguageStock]
     sought: Mapping[str, Sought]
     rows: Mapping[str, list[int]]
     allowed: Mapping[str, Mapping[str, int]] | None
@@ -214,7 +214,7 @@ class Scale:
         )
 
 
-def fair_scale(languages: Mapping[str, Language], generals: Mapping[str, Vector]) -> Scale:
+def fair_scale(languages: Mapping[str, LanguageStock], generals: Mapping[str, Vector]) -> Scale:
     """By the languages' own means, each drawn toward the general one as much as its passages are few: ranks best."""
 
     def drawn(own: Vector, general: Vector, passages: int) -> Vector:

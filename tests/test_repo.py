@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+TRAINING_LOCK = (ROOT / "requirements-training.lock").read_text("utf-8")
 NODEPS_LOCK = (ROOT / "requirements-nodeps.lock").read_text("utf-8")
 PROSE = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")}
 
@@ -216,10 +217,14 @@ def names(requirements: list[str]) -> set[str]:
 
 
 def test_everything_needed_is_locked_with_hashes() -> None:
-    needed = names([*PROJECT["dependencies"], *(r for extra in EXTRAS.values() for r in extra)])
+    used = [requirements for extra, requirements in EXTRAS.items() if extra != "training"]
+    needed = names([*PROJECT["dependencies"], *(r for requirements in used for r in requirements)])
     locked = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", LOCK, re.M)}
     assert needed - locked == set()
-    for lock in (LOCK, NODEPS_LOCK):
+    assert names(EXTRAS["training"]) <= {
+        canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", TRAINING_LOCK, re.M)
+    }
+    for lock in (LOCK, NODEPS_LOCK, TRAINING_LOCK):
         entries = re.split(r"^(?=[\w.-]+==)", lock, flags=re.M)[1:]
         assert entries and [e.split()[0] for e in entries if "--hash=sha256:" not in e] == []
 

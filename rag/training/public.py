@@ -76,7 +76,7 @@ _TREEBANK = {"-LRB-": "(", "-RRB-": ")", "-LSB-": "[", "-RSB-": "]", "``": '"', 
 
 
 @dataclass(frozen=True)
-class Question:
+class Asking:
     """A question, and where in the text its answers are. `key` is the same in every language of a set."""
 
     set: str
@@ -101,7 +101,7 @@ class Claim:
     claim_language: str = "en"
 
 
-Record = Question | Claim
+Record = Asking | Claim
 T = TypeVar("T")
 Parser = Callable[[str, Sequence[str]], Iterable[Record]]  # the set's name, its files' texts -> its records
 
@@ -144,7 +144,7 @@ def whole(words: str) -> str:
 
 def squad(
     name: str, texts: Sequence[str], language: str, prefix: str = "", asked_in: str = ""
-) -> Iterator[Question]:
+) -> Iterator[Asking]:
     """SQuAD's format. Articles without a title are named by their text's beginning."""
     for article in (a for text in texts for a in json.loads(text)["data"]):
         for paragraph in article["paragraphs"]:
@@ -153,7 +153,7 @@ def squad(
             for qa in paragraph["qas"]:
                 answers = placed(text, ((a["answer_start"], a["text"]) for a in qa["answers"]))
                 if answers or qa.get("is_impossible"):
-                    yield Question(
+                    yield Asking(
                         name,
                         f"{prefix}-{group}" if prefix else group,
                         text,
@@ -165,29 +165,29 @@ def squad(
                     )
 
 
-def mlqa(name: str, texts: Sequence[str]) -> Iterator[Question]:
+def mlqa(name: str, texts: Sequence[str]) -> Iterator[Asking]:
     """MLQA has a file for each pair of languages, in MLQA_PAIRS' order."""
     for (asked_in, language), text in zip(MLQA_PAIRS, texts, strict=True):
         yield from squad(name, [text], language, "mlqa", asked_in)
 
 
-def xquad(name: str, texts: Sequence[str]) -> Iterator[Question]:
+def xquad(name: str, texts: Sequence[str]) -> Iterator[Asking]:
     """XQuAD has a file for each language, in XQUAD_LANGUAGES' order."""
     for language, text in zip(XQUAD_LANGUAGES, texts, strict=True):
         yield from squad(name, [text], language)
 
 
-def swequad(name: str, texts: Sequence[str]) -> Iterator[Question]:
+def swequad(name: str, texts: Sequence[str]) -> Iterator[Asking]:
     """SweQUAD-MC: of each question's choices, the right one."""
     for entry in (e for text in texts for e in json.loads(text)["data"]):
         right = [(c["start"], c["text"]) for c in entry["choices"] if c["type"] == "Correct answer"]
         text = entry["context"]
         answers = placed(text, right)
         if answers:
-            yield Question(name, f"swe-{text[:40]}", text, entry["question"].strip(), answers, "sv", "sv")
+            yield Asking(name, f"swe-{text[:40]}", text, entry["question"].strip(), answers, "sv", "sv")
 
 
-def afriqa(name: str, texts: Sequence[str]) -> Iterator[Question]:
+def afriqa(name: str, texts: Sequence[str]) -> Iterator[Asking]:
     """AfriQA: the question's translation over the passage that answers it, files in AFRIQA_FILES' order."""
     for path, content in zip(AFRIQA_FILES, texts, strict=True):
         language = path.split(".")[-3]
@@ -196,17 +196,17 @@ def afriqa(name: str, texts: Sequence[str]) -> Iterator[Question]:
             answers = placed(text, zip(pivot["answer_start"], pivot["text"], strict=False)) if text else ()
             if answers:
                 question = entry["question_translated"].strip()
-                yield Question(name, f"afriqa-{text[:40]}", text, question, answers, language, language)
+                yield Asking(name, f"afriqa-{text[:40]}", text, question, answers, language, language)
 
 
-def entitled(questions: Iterable[Question]) -> list[Question]:
+def entitled(questions: Iterable[Asking]) -> list[Asking]:
     """Translated articles under their English titles; those without an English one can't be told, and go."""
     questions = list(questions)
     titles = {q.key: q.group for q in questions if q.context_language == "en"}
     return [replace(q, group=titles[q.key]) for q in questions if q.key in titles]
 
 
-def crossed(name: str, questions: Sequence[Question], chance: random.Random) -> Iterator[Question]:
+def crossed(name: str, questions: Sequence[Asking], chance: random.Random) -> Iterator[Asking]:
     """To every question one of its other languages, by chance, over the same text."""
     asked = by_key(questions)
     for question in questions:
@@ -216,8 +216,8 @@ def crossed(name: str, questions: Sequence[Question], chance: random.Random) -> 
 
 
 def xquad_pairs(
-    questions: Sequence[Question], squad2: Sequence[Question], chance: random.Random
-) -> Iterator[Question]:
+    questions: Sequence[Asking], squad2: Sequence[Asking], chance: random.Random
+) -> Iterator[Asking]:
     """Three languages, by chance, to every question over an English, German or Spanish text, else one.
 
     Swedish and Danish are those that SQuAD 2.0's translations have for the same id.
@@ -230,7 +230,7 @@ def xquad_pairs(
             yield asked_again(question, question.set, language, asked)
 
 
-def by_key(questions: Iterable[Question]) -> dict[str, dict[str, str]]:
+def by_key(questions: Iterable[Asking]) -> dict[str, dict[str, str]]:
     """Key -> language -> question."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     for q in questions:
@@ -239,8 +239,8 @@ def by_key(questions: Iterable[Question]) -> dict[str, dict[str, str]]:
 
 
 def asked_again(
-    question: Question, name: str, language: str, asked: Mapping[str, Mapping[str, str]]
-) -> Question:
+    question: Asking, name: str, language: str, asked: Mapping[str, Mapping[str, str]]
+) -> Asking:
     """The same question over the same text, in another language."""
     return replace(question, set=name, question=asked[question.key][language], question_language=language)
 
@@ -611,11 +611,11 @@ def parse_all(sources: Path) -> tuple[list[Record], list[str]]:
     return parsed, left_out
 
 
-def chosen(parsed: Sequence[Record]) -> Iterator[Question]:
+def chosen(parsed: Sequence[Record]) -> Iterator[Asking]:
     """The questions to write: the sets in several languages paired, the articles for measuring left out."""
-    sets: dict[str, list[Question]] = defaultdict(list)
+    sets: dict[str, list[Asking]] = defaultdict(list)
     for record in parsed:
-        if isinstance(record, Question):
+        if isinstance(record, Asking):
             sets[record.set].append(record)
     sets["squad2"] = entitled(sets["squad2"])
     sets = {name: [q for q in found if q.group not in KEPT_GROUPS] for name, found in sets.items()}
@@ -634,7 +634,7 @@ def unique(records: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(records))
 
 
-def write_questions(out: Path, questions: Iterable[Question]) -> None:
+def write_questions(out: Path, questions: Iterable[Asking]) -> None:
     """Texts and questions; a text's number is its place in the file."""
     numbers: dict[str, int] = {}
     lines = []
@@ -654,7 +654,7 @@ def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
         packed.writelines((json.dumps(line, ensure_ascii=False) + "\n").encode() for line in lines)
 
 
-def table(questions: Iterable[Question], claims: Iterable[Claim]) -> str:
+def table(questions: Iterable[Asking], claims: Iterable[Claim]) -> str:
     """Set, languages (of the question or claim, of the text), how many; of the questions, how many not answered."""
     asked = list(questions)
     counts = Counter((q.set, q.question_language, q.context_language) for q in asked)

@@ -303,16 +303,19 @@ def main() -> None:
             with (given.run / "log.jsonl").open("a") as file:
                 file.write(json.dumps(line | {"cooldown": bool(given.cooldown)}) + "\n")
             sums = {}
-        if not given.cooldown and time.time() - saved > CHECKPOINT_SECONDS:
-            _save(checkpoint, model, optimizer, step, tokens)
+        if time.time() - saved > CHECKPOINT_SECONDS:
             saved = time.time()
+            if given.cooldown:  # usable at any time, better the later
+                torch.save({"model": model.state_dict(), "tokens": tokens}, given.run / "cooled.pt")
+                continue
+            _save(checkpoint, model, optimizer, step, tokens)
             if tokens - last > 1_000_000:
                 last = tokens
                 torch.save(
                     {"model": model.state_dict(), "tokens": tokens}, given.run / f"at-{tokens // 1000}k.pt"
                 )
     if given.cooldown:
-        torch.save({"model": model.state_dict(), "tokens": tokens, "step": step}, given.run / "cooled.pt")
+        torch.save({"model": model.state_dict(), "tokens": tokens}, given.run / "cooled.pt")
     else:
         _save(checkpoint, model, optimizer, step, tokens)
 

@@ -150,8 +150,8 @@ def test_an_answer_that_is_elsewhere_is_found_as_whole_words() -> None:
 
 
 def test_xquad_has_three_languages_to_a_text_in_one_of_the_big_ones() -> None:
-    def asked(language: str) -> public.Question:
-        return public.Question("xquad", "g", language, f"? {language}", ((0, "a"),), language, language, "k")
+    def asked(language: str) -> public.Asking:
+        return public.Asking("xquad", "g", language, f"? {language}", ((0, "a"),), language, language, "k")
 
     questions = [asked(language) for language in public.XQUAD_LANGUAGES]
     pairs = list(public.xquad_pairs(questions, [asked("sv"), asked("fr")], random.Random(1)))
