@@ -236,7 +236,9 @@ class BuiltinReader:
                 mask[row, : len(new[n][1])] = 1
             (states,) = self._lower.run(None, {"input_ids": ids, "attention_mask": mask})
             for row, n in enumerate(rows):
-                found[new[n][0]] = states[row, : len(new[n][1])]
+                made = states[row, : len(new[n][1])]
+                # halves from the first time on, so that a passage reads the same whether it was kept or not
+                found[new[n][0]] = made.astype(np.float16) if keep else made
 
         self._in_batches(run, [len(text) for _, text in new])
         if keep:
@@ -247,8 +249,8 @@ class BuiltinReader:
         with self._lock:
             for key, value in states.items():
                 if key not in self._kept:
-                    self._kept[key] = value.astype(np.float16)
-                    self._kept_bytes += self._kept[key].nbytes
+                    self._kept[key] = value
+                    self._kept_bytes += value.nbytes
             while self._kept_bytes > _KEPT_BYTES:
                 _, gone = self._kept.popitem(last=False)
                 self._kept_bytes -= gone.nbytes

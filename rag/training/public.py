@@ -238,9 +238,7 @@ def by_key(questions: Iterable[Asking]) -> dict[str, dict[str, str]]:
     return found
 
 
-def asked_again(
-    question: Asking, name: str, language: str, asked: Mapping[str, Mapping[str, str]]
-) -> Asking:
+def asked_again(question: Asking, name: str, language: str, asked: Mapping[str, Mapping[str, str]]) -> Asking:
     """The same question over the same text, in another language."""
     return replace(question, set=name, question=asked[question.key][language], question_language=language)
 
