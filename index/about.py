@@ -282,11 +282,60 @@ def _read_head(head: list[_Line], fields: dict[str, str]) -> None:
             rf"(?:[^\W\d_]+,? {_SMALL})?{_FULL}(?:[ ,|]+(?:kl\.? ?)?\d\d?[.:]\d\d.{{0,12}})?", line.text
         ):
             _set_date(fields, line.text)
+        if date := _head_date(line):
+            fields.setdefault("published", date)
+        if publisher := _masthead(line):
+            fields.setdefault("publisher", publisher)
         if publisher := _dateline(line.text):
             fields.setdefault("publisher", publisher)
             fields.setdefault("genre", "report")
             if match := re.search(_FULL, line.text.partition("(")[0]):
                 _set_date(fields, match[0])
+
+
+_AFTER_DATE = re.compile(r"\s*(?:$|[.,;:|(–—-]|[A-ZÀ-ÞŁŚŽ])")
+_PARTS = re.compile(r"\s*[|,()–—]\s*|\.(?:\s|$)|\s-\s|[*_]+")
+
+
+def _head_date(line: _Line) -> str | None:
+    """The date that a line about the article gives, alone or behind a place, a newspaper, an author: "PORT ANSELL, Tuesday
+    16 May 2023 (Baltwire)", "Le Courrier des Lances — samedi 15 avril 2023", "By Karin Ek, North Post, 12 May 2023"."""
+    match = re.search(_FULL, line.text[:160])
+    if not match or not _AFTER_DATE.match(line.text, match.end()):
+        return None
+    before = line.text[: match.start()].rstrip(" (")
+    words = before.split()
+    if words and words[-1].lower() in ("den", "le", "the"):
+        words.pop()
+    if words and any(
+        words[-1].lower().startswith(day) for code in line.languages for day in cldr.weekdays(code)
+    ):
+        words.pop()
+    told = " ".join(words)
+    # no sentence comes before it, and it stands apart: behind a mark, behind capitals alone, or at the line's end
+    if len(told) > 90 or not all(_capital(word) for word in words):
+        return None
+    apart = not told or told[-1] in ",|–—.-" or told.isupper() or (match.end() == len(line.text) < 60)
+    return parse_date(match[0]) if apart else None
+
+
+def _capital(word: str) -> bool:
+    bare = re.sub(r"^(?:[dl]['’]|\W)+", "", word)
+    return len(bare) <= 3 or bare[0].isupper()  # "of the", "de la"
+
+
+def _masthead(line: _Line) -> str | None:
+    """The newspaper that a line about the article names: capitalised words of which one is a newspaper's."""
+    dated = re.search(_FULL, line.text[:160])
+    if len(line.text) > 110 and not (dated and _head_date(line)):
+        return None
+    shown = line.text if len(line.text) <= 110 else line.text[: dated.end() + 45] if dated else ""
+    for part in _PARTS.split(shown.strip("# ")):
+        words = part.split()
+        named = 0 < len(words) <= 6 and all(_capital(word) for word in words) and _newspaper(part, line)
+        if named and not re.search(r"\d", part):
+            return part
+    return None
 
 
 def _read_tail(tail: list[_Line], fields: dict[str, str]) -> None:
@@ -302,7 +351,14 @@ def _read_tail(tail: list[_Line], fields: dict[str, str]) -> None:
 
 def _byline(line: _Line) -> str | None:
     found = (forms.byline.match(line.text) for _, forms in line.packs())
-    return next((" ".join(match["author"].split()) for match in found if match), None)
+    written = next((" ".join(match["author"].split()) for match in found if match), None)
+    # "By Rory Candlish, The Ansell Gazette": the newspaper is no author
+    people = [one for one in written.split(", ") if not _newspaper(one, line)] if written else []
+    return ", ".join(people) or None
+
+
+def _newspaper(name: str, line: _Line) -> bool:
+    return any(its.outlets.within(name) for its, _ in line.packs())
 
 
 def _published(line: _Line) -> re.Match[str] | None:
@@ -355,18 +411,31 @@ def _title(lines: list[str], few: Mapping[str, _Line]) -> str | None:
     if first is None or not any(lines[first + 1 :]):
         return None
     line = lines[first]
+    over = few.get(line) and (_masthead(few[line]) or _is_mark(few[line]))
+    if over and len(line) < 110 and any(lines[first + 2 :]):
+        return _title(lines[first + 1 :], few)  # the newspaper's name, or "Opinion", stands over the headline
     following = lines[first + 1]
+    if following in few and (
+        _masthead(few[following]) or _head_date(few[following]) or _byline(few[following])
+    ):
+        following = ""
     if heading := re.fullmatch(r"#{1,2}\s+(.+?)\s*#*", line):
         return heading[1]
     if re.fullmatch(r"=+|-{3,}", following):
         return line
     if following or len(line) > 140 or line.endswith((".", ":", ";", ",", "!", "…", ".”", '."')):
         return None
-    if _dateline(line) or _byline(few[line]) or _found_date(line) == line:
+    if line not in few:
+        return None
+    if _dateline(line) or _head_date(few[line]) or _byline(few[line]) or _found_date(line) == line:
         return None
     if (published := _published(few[line])) and published.start() == 0:
         return None
     return line if any(character.isalpha() for character in line) else None
+
+
+def _is_mark(line: _Line) -> bool:
+    return any(line.text.strip("#*_ ") in its.opinion for its, _ in line.packs())
 
 
 def _dateline(line: str) -> str | None:

@@ -49,17 +49,14 @@ def quote(
         cite(c.article, c.sentence.start, c.sentence.end, n, archive, c.answer)
         for n, c in enumerate(chosen, 1)
     )
-    statements = tuple(
-        Statement(
-            text=" ".join(c.sentence.text.split()),
-            citations=(n,),
-            support="quoted",
-            lead_in=lead_in(c.article, c.sentence, question.language),
-            as_of=as_of(c.article, c.sentence),
-        )
-        for n, c in enumerate(chosen, 1)
-    )
-    return Quoted(statements, citations, tuple(missing), differ)
+    statements = []
+    for n, c in enumerate(chosen, 1):
+        lead = lead_in(c.article, c.sentence, question.language)
+        if n > 1 and lead == lead_in(chosen[n - 2].article, chosen[n - 2].sentence, question.language):
+            lead = ""  # a source that several sentences share is named once
+        text = " ".join(c.sentence.text.split())
+        statements.append(Statement(text, (n,), "quoted", "", lead, as_of(c.article, c.sentence)))
+    return Quoted(tuple(statements), citations, tuple(missing), differ)
 
 
 def _choose(
@@ -160,11 +157,17 @@ def lead_in(article: Article, sentence: Sentence, language: str) -> str:
     # a speaker whom the sentence itself names is not said twice
     if said_by and any(part in sentence.text for part in said_by.split()[-2:]):
         said_by = None
-    who = article.publisher or article.author or article.title or article.source
+    who = article.publisher or article.author or article.title or first_words(article)
     if article.genre == "opinion":
         who = f"{who} ({say('opinion', language)}{', ' + article.author if article.author and article.author != who else ''})"
     when = shown_date(article.published, language) or say("undated", language)
     return ", ".join(filter(None, (who, when, said_by)))
+
+
+def first_words(article: Article) -> str:
+    """What an article without publisher, author and title is called: “Kina stärker sina allianser …”."""
+    words = article.text[article.body :].split()
+    return f"“{' '.join(words[:5])} …”" if words else article.source
 
 
 def as_of(article: Article, sentence: Sentence) -> str | None:

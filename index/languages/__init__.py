@@ -90,6 +90,7 @@ class Articles:
     section: Words = Words()
     opinion: Words = Words()
     report: Words = Words()
+    outlets: Words = Words()
     by: Words = Words()
     published_on: Words = Words()
     credits: Words = Words()

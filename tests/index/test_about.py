@@ -235,3 +235,48 @@ def test_the_shared_sample() -> None:
         {"publisher": "China Daily", "genre": "opinion"},
     ]
     assert {one.published_inferred for one in said} == {None}
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (
+            "Strandposten\n\nBryggan blev dyrare\n\nVIKBY, 14 maj 2019. Regnet föll när bryggan invigdes.\n",
+            {"published": "2019-05-14", "publisher": "Strandposten", "title": "Bryggan blev dyrare"},
+        ),
+        (
+            "LOWBRIDGE, Monday 20 March 2023 (Coastwire)\n\nThe two ports signed an agreement on Thursday.\n",
+            {"published": "2023-03-20"},
+        ),
+        (
+            "Ferry to end\n\nBy Karin Ek, North Post, 12 May 2023\n\nThe last ferry leaves in June.\n",
+            {"published": "2023-05-12", "publisher": "North Post", "author": "Karin Ek", "title": "Ferry to end"},
+        ),
+        (
+            "Le Courrier des Monts — samedi 15 avril 2023\n\nLa ministre recule\n\nElle a parlé une heure.\n",
+            {"published": "2023-04-15", "publisher": "Le Courrier des Monts", "title": "La ministre recule"},
+        ),
+        (
+            "Kommentar\n\nWer zahlt\n\nVon Jörn Hell\nUferstädter Anzeiger, 7. Oktober 2023\n\nIch bin dagegen.\n",
+            {"published": "2023-10-07", "publisher": "Uferstädter Anzeiger", "genre": "opinion", "title": "Wer zahlt"},
+        ),
+        (
+            "La mina divide al pueblo\nLa Voz del Valle\nSanta Rita, 21 de mayo de 2022\n\nCerrada desde 1986.\n",
+            {"published": "2022-05-21", "publisher": "La Voz del Valle", "title": "La mina divide al pueblo"},
+        ),
+    ],
+)
+def test_the_lines_over_an_article_give_date_newspaper_and_headline(text: str, fields: dict[str, str]) -> None:
+    assert said_by_text(text).fields.items() >= fields.items()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "On Tuesday 16 May 2023 the harbour was closed, the mayor said.\n\nIt will open again in June.\n",
+        "Berlin, 12. April 2022 forderte die Regierung ein Gesetz, das bis heute fehlt.\n\nMehr dazu morgen.\n",
+        "The Evening Post sold to a fund on 3 March 2021 for 12 million.\n\nStaff were told by letter.\n",
+    ],
+)
+def test_a_date_in_a_sentence_is_not_the_articles(text: str) -> None:
+    assert "published" not in said_by_text(text).fields
