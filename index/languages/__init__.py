@@ -203,7 +203,7 @@ class Orders:
 
 @dataclass(frozen=True)
 class Language:
-    """A pack. units, money, names, peoples: unit, ISO 4217 or ISO 3166 code -> words. opposites: name -> both sides.
+    """A pack. units, money, rates, names, peoples: unit, ISO 4217 or ISO 3166 code -> words. opposites: name -> both sides.
 
     says: what Dossier itself says in the language; empty where it has no pack.
     """
@@ -214,6 +214,7 @@ class Language:
     numbers: Numbers = Numbers()
     units: Mapping[str, Words] = field(default_factory=dict)
     money: Mapping[str, Words] = field(default_factory=dict)
+    rates: Mapping[str, Words] = field(default_factory=dict)
     dates: Dates = Dates()
     countries: Mapping[str, Words] = field(default_factory=dict)
     peoples: Mapping[str, Words] = field(default_factory=dict)
