@@ -299,14 +299,31 @@ def _spelled(text: str, tokens: list[re.Match[str]], language: str) -> tuple[flo
 
 
 def _part(text: str, start: int, after: int | None, value: float, language: str) -> Figure | None:
-    """ "nine tenths", "två tredjedelar", "a third of": in percent; approximate, since it is a rounding of something."""
-    part = _forms(language).part.match(text, start if after is None else after)
+    """ "nine tenths", "två tredjedelar", "a third of": in percent; approximate, since it is a rounding of something. "Half
+    an hour" and "a quarter of a million" are amounts."""
+    forms = _forms(language)
+    part = forms.part.match(text, start if after is None else after)
     if not part or not part.lastgroup:
         return None
+    percent, end = _PERCENT[part.lastgroup] * (value or 1), part.end()
+    numbers = pack(language).numbers
+    of = re.compile(rf"\s*(?:{numbers.of.either})\s*|", re.I).match(text, end)
+    whole = re.compile(r"\s*(?:\w{1,3}\s+)?").match(text, of.end() if of else end)
+    if whole and whole.group():
+        scale = forms.scale.match(text, whole.end())
+        unit, factor, reach = _behind(text, whole.end(), scale if scale and len(scale["scale"]) > 1 else None, forms)
+        if factor > 1 or unit == "hour":
+            return _figure(text, percent / 100, percent / 100, factor, unit, start, reach, forms, digits=False)
     if after is None:  # "a third of", never "the third time" or "first half"
-        numbers = pack(language).numbers
         before = text[max(0, start - 12) : start]
-        behind = re.match(rf"\s*(?:{numbers.of.either})", text[part.end() :], re.I)
-        if not behind or re.search(rf"(?:{numbers.first.either})\s*$", before, re.I):
+        if not of or not of.group() or re.search(rf"(?:{numbers.first.either})\s*$", before, re.I):
             return None
-    return Figure(_PERCENT[part.lastgroup] * (value or 1), "percent", "%", start, part.end(), True, False)
+    return Figure(percent, "percent", "%", start, end, True, False)
+
+
+def parts(text: str, language: str) -> list[Figure]:
+    """Every word for a part of a whole, in percent, of which little is known: "a quarter less", "half at most"."""
+    return [
+        Figure(_PERCENT[str(part.lastgroup)], "percent", "%", part.start(), part.end(), True, False)
+        for part in re.finditer(rf"(?<!\w)(?:{_forms(language).part.pattern})", text, re.I)
+    ]

@@ -18,50 +18,58 @@ _DIMENSIONS: tuple[dict[str, float], ...] = (
     {"kWh": 1, "MWh": 1e3, "GWh": 1e6, "TWh": 1e9},
     {"%": 1, "pp": 1},
 )
+_TIME = "day"
 _DIMENSION = {unit: (min(units, key=len), worth) for units in _DIMENSIONS for unit, worth in units.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """value: in the unit that stands for its dimension (`""` for a bare count)."""
+    """value: in the unit that stands for its dimension (`""` for a bare count); written: in its own."""
 
     value: float
     dimension: str
+    written: float
 
 
 def amount(figure: Figure) -> Amount:
     dimension, worth = _DIMENSION.get(figure.unit, (figure.unit, 1.0))
-    return Amount(figure.value * worth, dimension)
+    return Amount(figure.value * worth, dimension, figure.value)
 
 
 def follows(figure: Figure, given: Sequence[Figure]) -> bool:
+    """Whether it can be made of those given, at the precision in which it is written."""
+    if not figure.value:
+        return False
     wanted = amount(figure)
-    worth = wanted.value / figure.value if figure.value else 1.0
     if figure.unit == "%" and not figure.digits:  # a quarter, two thirds
-        slack = 0.12 * figure.value
+        slack = 0.25 * figure.value
     elif figure.approx:
         slack = max(min(figure.step, 0.1 * figure.value), 0.5 * min(figure.step, figure.value))
     else:
         slack = 0.5 * min(figure.step, 0.05 * figure.value)
-    amounts = list({amount(other) for other in given if other.kind not in ("ordinal", "year") and other.value})
-    found = _made(wanted.dimension, amounts)
-    if wanted.dimension == _DIMENSION["day"][0] and any(
-        abs(wanted.value - other.value) <= 0.09 * wanted.value for other in amounts if other.dimension == wanted.dimension
+    slack *= wanted.value / figure.value
+    amounts = list({amount(f) for f in given if f.kind not in ("ordinal", "year") and f.value})
+    if wanted.dimension == _TIME and any(
+        a.dimension == _TIME and abs(a.value - wanted.value) <= 0.09 * wanted.value for a in amounts
     ):
-        return True
-    return any(abs(value - wanted.value) <= slack * worth + 1e-6 * abs(value) for value in found)
+        return True  # half a year, 180 days
+    if figure.unit == "year":
+        years = {f.value for f in given if f.kind == "year"}
+        amounts += [Amount(365.25 * n, _TIME, n) for a in years for b in years for n in (a - b, a - b - 1) if a > b]
+    return any(abs(value - wanted.value) <= slack + 1e-6 * abs(value) for value in _made(wanted, amounts))
 
 
-def with_scales(figures: Sequence[Figure], among: Sequence[Figure] = ()) -> list[Figure]:
-    """The figures, and the bare ones once more with the scales and units of the others ("from 420 to 565 million")."""
-    scaled = {(f.scale, f.unit, f.kind) for f in among or figures if f.scale > 1}
+def completed(figures: Sequence[Figure], among: Sequence[Figure], *, units: bool) -> list[Figure]:
+    """The figures, and the bare ones once more with each scale, or unit too, of those among which they stand: "from 420
+    to 565 million", "eight hours, not five"."""
+    whole = {(f.scale, f.unit, f.kind) for f in among if f.scale > 1 or (units and f.unit)}
     return [
         *figures,
         *(
             replace(f, value=f.value * scale, step=f.step * scale, scale=scale, unit=unit, kind=kind)
             for f in figures
             if f.kind == "amount" and not f.unit and f.scale == 1 and f.value < 1000
-            for scale, unit, kind in scaled
+            for scale, unit, kind in whole
         ),
     ]
 
@@ -80,8 +88,9 @@ def in_so_many(text: str, figures: Sequence[Figure]) -> Iterator[tuple[Figure, t
         yield f, tuple(Figure(100 * s, "percent", "%", f.start, f.end, True, False) for s in shares)
 
 
-def _made(dimension: str, amounts: Sequence[Amount]) -> Iterator[float]:
+def _made(wanted: Amount, amounts: Sequence[Amount]) -> Iterator[float]:
     """The values of a dimension that can be made of the amounts."""
+    dimension = wanted.dimension
     for one in amounts:
         if _agree(dimension, one.dimension):
             yield one.value
@@ -91,6 +100,7 @@ def _made(dimension: str, amounts: Sequence[Amount]) -> Iterator[float]:
         if _agree(a.dimension, b.dimension):
             if _agree(dimension, a.dimension or b.dimension):
                 yield a.value + b.value
+            if _agree(dimension, a.dimension or b.dimension) or not dimension:
                 yield a.value - b.value
             if dimension == "%":
                 yield 100 * a.value / b.value
@@ -98,9 +108,11 @@ def _made(dimension: str, amounts: Sequence[Amount]) -> Iterator[float]:
                 yield 100 * a.value / (a.value + b.value)
             if not dimension:
                 yield a.value / b.value
-        if not b.dimension and _agree(dimension, a.dimension):
-            yield a.value * b.value
-            yield a.value / b.value
+            if dimension == _TIME:  # 60 million at 200,000 a day: 300 days
+                yield a.value / b.value * wanted.value / wanted.written
+        if b.dimension in ("", _TIME) and _agree(dimension, a.dimension):
+            yield a.value * b.written
+            yield a.value / b.written
         if b.dimension == "%" and a.dimension != "%" and _agree(dimension, a.dimension):
             yield a.value * b.value / 100
             yield a.value * (100 - b.value) / 100

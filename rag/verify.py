@@ -22,7 +22,7 @@ from index.archive import Archive
 from index.catalogue import Vector, days
 from index.countries import demonym, territories
 from index.errors import InputError
-from index.figures import Figure
+from index.figures import Figure, parts
 from index.general import stored_means
 from index.language import detect, detect_question
 from index.languages import pack
@@ -30,7 +30,7 @@ from index.nouns import Article, Filters
 from index.split import sentences
 from index.words import fold, in_dictionary, stem, stop_stems
 from rag import wording
-from rag.arithmetic import follows, in_so_many, with_scales
+from rag.arithmetic import completed, follows, in_so_many
 from rag.evidence import judge, numbers, weights
 from rag.nouns import Citation, Statement, Support
 from rag.quote import cite
@@ -374,26 +374,36 @@ def _figures(
     strong = [f for f in claimed if f.kind != "ordinal" and (f.digits or f.value > 2 or f.unit)]
     if not strong:
         return 0.0, 0.0, 0.0, 0.0
-    there = with_scales([f for s in (source, *also) for f in alone(s.text, s.language).figures])
-    here = with_scales(alone(near, source.language).figures)
+    there = [f for s in (source, *also) for f in alone(s.text, s.language).figures]
+    here = completed(alone(near, source.language).figures, there, units=False)
+    given = completed(there, there, units=True)
+    given += [f for s in (source, *also) for f in parts(s.text, s.language)]
     shares = dict(in_so_many(sentence, strong))
+    dated = any(f.kind == "year" for f in there)
+    if published := source.article and days(source.article.published):
+        given.append(Figure(published[0].year, "year", "", 0, 0))
     lost, loose, wrong, unbound = 0, 0, 0.0, 0.0
     for figure in strong:
         shown = sentence[figure.start : figure.end]
-        readings = with_scales([figure], claimed)
-        same = [other for one in readings for other in there if _equal(one, other) and _units_agree(one, other)]
+        same = [other for other in there if _equal(figure, other) and _units_agree(figure, other)]
+        readings = completed([figure], claimed, units=False)
+        derived = any(follows(one, given) for one in (*readings, *shares.get(figure, ())))
+        alike = any(_equal(figure, other) for other in there)
         if same and all(figure.per and other.per and figure.per != other.per for other in same):
             lost, wrong = lost + 1, 1.0
             reasons["unit"] = f"{shown} is one of each {same[0].per} in the cited passage"
         elif same:
-            if not any(_equal(one, other) for one in readings for other in here):
+            if not any(_equal(figure, other) for other in here):
                 unbound = 1.0
-        elif any(_equal(figure, other) or _digits_alike(figure, other) for other in there):
+        elif alike and not any(_equal(one, other) for one in readings[1:] for other in given):
             lost, wrong = lost + 1, 1.0
             reasons["unit"] = f"{shown} stands in the cited passage with another unit or scale"
-        elif any(follows(one, there) for one in (*readings, *shares.get(figure, ()))):
+        elif derived or (figure.unit == "year" and dated and not published):
             loose += 1
             reasons["loose"] = f"{shown} does not stand in the cited passage as it is"
+        elif any(_digits_alike(figure, other) for other in there):
+            lost, wrong = lost + 1, 1.0
+            reasons["unit"] = f"{shown} stands in the cited passage with another unit or scale"
         else:
             lost += 1
             reasons.setdefault("figures", f"{shown} is not in the cited passage")
