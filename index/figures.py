@@ -10,7 +10,7 @@ of a whole, hedges) from its pack.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -28,7 +28,7 @@ class Figure:
     start, end: where it stands, scale and unit included. approx: hedged ("about", "nearly").
     digits: written with digits (number words such as "two" are weaker evidence).
     step: what one unit of the last written digit is worth: 9.2 billion -> 1e8. scale: 1e9 for 9.2 billion.
-    per: `year`, `month`, ... of a rate ("4,000 dollars a month").
+    per: `year`, `month`, ... of a rate ("4,000 dollars a month"). bound: `more` or `less` where it is said to be so.
     """
 
     value: float
@@ -41,6 +41,7 @@ class Figure:
     step: float = 0.0
     scale: float = 1.0
     per: str = ""
+    bound: Literal["", "more", "less"] = ""
 
 
 # signs and codes before a figure, and those that stand behind it in every language
@@ -72,7 +73,7 @@ class _Forms:
     units: dict[str, str]
     money: frozenset[str]
     part: re.Pattern[str]
-    about: re.Pattern[str]
+    hedge: re.Pattern[str]
     nth: re.Pattern[str]
     rate: re.Pattern[str]
 
@@ -95,8 +96,8 @@ def _forms(language: str) -> _Forms:
         by_unit |= {unit: by_unit.get(unit, Words()) + words for unit, words in named.items()}
     for word, unit in cldr.units(language).items():
         by_unit[unit] = by_unit.get(unit, Words()) + Words((word,))
-    bounds = (word.rstrip(" #") for side in known.opposites.get("more/less", ()) for word in side.listed)
-    about = told.about + Words(tuple(bounds))
+    sides = known.opposites.get("more/less", (Words(), Words()))
+    more, less = (Words(tuple(word.rstrip(" #") for word in side.listed)) for side in sides)
     # the longest first: "percentage points" before "percent*", "mil millones" before "mil"
     units = sorted(by_unit, key=lambda unit: -max(map(len, by_unit[unit].listed)))
     scale = "|".join(f"(?P<s{i}>{words.either})" for i, words in enumerate(by_factor.values()))
@@ -110,7 +111,10 @@ def _forms(language: str) -> _Forms:
         part=re.compile(
             rf"[\s-]*(?:{'|'.join(f'(?P<{p}>{getattr(told, p).either})' for p in _PERCENT)})(?!\w)", re.I
         ),
-        about=re.compile(rf"(?<!\w)(?:{about.either})\.?(?:\s+\w{{1,4}})?\s*$", re.I),
+        hedge=re.compile(
+            rf"(?<!\w)(?:(?P<more>{more.either})|(?P<less>{less.either})|{told.about.either})\.?(?:\s+\w{{1,4}})?\s*$",
+            re.I,
+        ),
         nth=re.compile(rf"(?:{told.ordinals.either}|[º°ª](?!\w))"),
         rate=re.compile(
             "|".join(rf"(?<!\w)(?P<{per}>{words.either})(?!\s*\d)" for per, words in known.rates.items()) or "(?!)",
@@ -205,11 +209,12 @@ def _figure(
     digits: bool,
 ) -> Figure:
     kind: Kind = "percent" if unit == "%" else "money" if unit in forms.money else "amount"
-    hedged = bool(forms.about.search(text[max(0, start - 24) : start]))
+    hedge = forms.hedge.search(text[max(0, start - 24) : start])
     behind = re.split(r"[.;:?!](?!\w)|\d", text[end : end + 60], maxsplit=1)[0]
     rate = forms.rate.search(behind) or forms.rate.search(text[max(0, start - 14) : start])
     per = (rate.lastgroup or "") if rate else ""
-    return Figure(value * scale, kind, unit, start, end, hedged, digits, step * scale, scale, per)
+    bound = hedge.lastgroup or "" if hedge else ""
+    return Figure(value * scale, kind, unit, start, end, bool(hedge), digits, step * scale, scale, per, bound)  # type: ignore[arg-type]
 
 
 def _value(raw: str, language: str) -> tuple[float, float]:
@@ -244,12 +249,16 @@ def number_words(language: str) -> dict[str, float]:
 
     if language not in CONVERTER_CLASSES:
         return {}
-    words = {word.lower(): 100.0 for word in pack(language).numbers.hundred.listed[:1]}
-    for n in (*range(2, 1000), *range(1000, 1_000_000, 1000)):
-        word = num2words(n, lang=language).lower().replace("\u00ad", "").replace("-", " ")
-        if re.fullmatch(r"[^\W\d_]+( [^\W\d_]+)*", word):
-            words[word] = float(n)
-    return words
+    def word(n: int) -> str:
+        return num2words(n, lang=language).lower().replace("\u00ad", "").replace("-", " ")  # type: ignore[no-any-return]
+
+    known = pack(language)
+    words = {word.lower(): 100.0 for word in known.numbers.hundred.listed[:1]}
+    words |= {word(n): float(n) for n in (*range(2, 1000), *range(1000, 1_000_000, 1000), 10**6, 10**9)}
+    for n, others in known.spelled.items():
+        for other in others.listed:
+            words |= {w.replace(word(int(n)), other): v for w, v in words.items() if word(int(n)) in w}
+    return {w: v for w, v in words.items() if re.fullmatch(r"[^\W\d_]+( [^\W\d_]+)*", w)}
 
 
 @cache
@@ -308,8 +317,7 @@ def _part(text: str, start: int, after: int | None, value: float, language: str)
     percent, end = _PERCENT[part.lastgroup] * (value or 1), part.end()
     numbers = pack(language).numbers
     of = re.compile(rf"\s*(?:{numbers.of.either})\s*|", re.I).match(text, end)
-    whole = re.compile(r"\s*(?:\w{1,3}\s+)?").match(text, of.end() if of else end)
-    if whole and whole.group():
+    if whole := re.compile(r"\s*(?:\w{1,3}\s+)?").match(text, of.end() if of else end):
         scale = forms.scale.match(text, whole.end())
         unit, factor, reach = _behind(text, whole.end(), scale if scale and len(scale["scale"]) > 1 else None, forms)
         if factor > 1 or unit == "hour":
@@ -318,7 +326,8 @@ def _part(text: str, start: int, after: int | None, value: float, language: str)
         before = text[max(0, start - 12) : start]
         if not of or not of.group() or re.search(rf"(?:{numbers.first.either})\s*$", before, re.I):
             return None
-    return Figure(percent, "percent", "%", start, end, True, False)
+    found = _figure(text, percent, 0, 1, "%", start, end, forms, digits=False)
+    return replace(found, approx=True)
 
 
 def parts(text: str, language: str) -> list[Figure]:

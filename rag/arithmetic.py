@@ -41,13 +41,16 @@ def follows(figure: Figure, given: Sequence[Figure]) -> bool:
     if not figure.value:
         return False
     wanted = amount(figure)
-    if figure.unit == "%" and not figure.digits:  # a quarter, two thirds
-        slack = 0.25 * figure.value
-    elif figure.approx:
-        slack = max(min(figure.step, 0.1 * figure.value), 0.5 * min(figure.step, figure.value))
-    else:
-        slack = 0.5 * min(figure.step, 0.05 * figure.value)
-    slack *= wanted.value / figure.value
+    part = figure.unit == "%" and not figure.digits  # a quarter, two thirds
+    step = min(figure.step, 0.1 * figure.value) if figure.approx else 0.5 * min(figure.step, 0.05 * figure.value)
+    slack = 0.15 * figure.value if part else step
+    low, high = figure.value - slack, figure.value + slack
+    if figure.bound:
+        slack = 0.3 * figure.value if part else max(figure.step, 0.1 * figure.value)
+        low, high = (
+            (figure.value, figure.value + slack) if figure.bound == "more" else (figure.value - slack, figure.value)
+        )
+    worth = wanted.value / figure.value
     amounts = list({amount(f) for f in given if f.kind not in ("ordinal", "year") and f.value})
     if wanted.dimension == _TIME and any(
         a.dimension == _TIME and abs(a.value - wanted.value) <= 0.09 * wanted.value for a in amounts
@@ -56,7 +59,7 @@ def follows(figure: Figure, given: Sequence[Figure]) -> bool:
     if figure.unit == "year":
         years = {f.value for f in given if f.kind == "year"}
         amounts += [Amount(365.25 * n, _TIME, n) for a in years for b in years for n in (a - b, a - b - 1) if a > b]
-    return any(abs(value - wanted.value) <= slack + 1e-6 * abs(value) for value in _made(wanted, amounts))
+    return any(0.999_999 * low * worth <= value <= 1.000_001 * high * worth for value in _made(wanted, amounts))
 
 
 def completed(figures: Sequence[Figure], among: Sequence[Figure], *, units: bool) -> list[Figure]:
@@ -81,7 +84,7 @@ def in_so_many(text: str, figures: Sequence[Figure]) -> Iterator[tuple[Figure, t
         shares = [
             (min(f.value, g.value) / max(f.value, g.value))
             for g in bare
-            if g is not f and max(f.start, g.start) - min(f.end, g.end) < 12
+            if g is not f and max(f.start, g.start) - min(f.end, g.end) < 20
         ]
         if not f.digits and f.value <= 20:
             shares.append(1 / f.value)

@@ -379,7 +379,7 @@ def _figures(
     given = completed(there, there, units=True)
     given += [f for s in (source, *also) for f in parts(s.text, s.language)]
     shares = dict(in_so_many(sentence, strong))
-    dated = any(f.kind == "year" for f in there)
+    spans = any(f.kind == "year" for f in there) and not any(f.unit == "year" for f in there)
     if published := source.article and days(source.article.published):
         given.append(Figure(published[0].year, "year", "", 0, 0))
     lost, loose, wrong, unbound = 0, 0, 0.0, 0.0
@@ -398,7 +398,7 @@ def _figures(
         elif alike and not any(_equal(one, other) for one in readings[1:] for other in given):
             lost, wrong = lost + 1, 1.0
             reasons["unit"] = f"{shown} stands in the cited passage with another unit or scale"
-        elif derived or (figure.unit == "year" and dated and not published):
+        elif derived or (figure.unit == "year" and spans and not published):
             loose += 1
             reasons["loose"] = f"{shown} does not stand in the cited passage as it is"
         elif any(_digits_alike(figure, other) for other in there):
