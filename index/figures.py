@@ -117,7 +117,8 @@ def _forms(language: str) -> _Forms:
         ),
         nth=re.compile(rf"(?:{told.ordinals.either}|[º°ª](?!\w))"),
         rate=re.compile(
-            "|".join(rf"(?<!\w)(?P<{per}>{words.either})(?!\s*\d)" for per, words in known.rates.items()) or "(?!)",
+            "|".join(rf"(?<!\w)(?P<{per}>{words.either})(?!\s*\d)" for per, words in known.rates.items())
+            or "(?!)",
             re.I,
         ),
     )
@@ -211,7 +212,7 @@ def _figure(
     kind: Kind = "percent" if unit == "%" else "money" if unit in forms.money else "amount"
     hedge = forms.hedge.search(text[max(0, start - 24) : start])
     behind = re.split(r"[.;:?!](?!\w)|\d", text[end : end + 60], maxsplit=1)[0]
-    rate = forms.rate.search(behind) or forms.rate.search(text[max(0, start - 14) : start])
+    rate = forms.rate.search(behind) or forms.rate.search(text[max(0, start - 40) : start])
     per = (rate.lastgroup or "") if rate else ""
     bound = hedge.lastgroup or "" if hedge else ""
     return Figure(value * scale, kind, unit, start, end, bool(hedge), digits, step * scale, scale, per, bound)  # type: ignore[arg-type]
@@ -249,6 +250,7 @@ def number_words(language: str) -> dict[str, float]:
 
     if language not in CONVERTER_CLASSES:
         return {}
+
     def word(n: int) -> str:
         return num2words(n, lang=language).lower().replace("\u00ad", "").replace("-", " ")  # type: ignore[no-any-return]
 
@@ -278,7 +280,11 @@ def _words(text: str, language: str) -> list[Figure]:
         value, count = _spelled(text, tokens[i : i + _most_words(language)], language)
         if value and value % 1000 == 0:  # two thousand three hundred
             more, further = _spelled(text, tokens[i + count : i + count + _most_words(language)], language)
-            if more and more < 1000 and re.fullmatch(r"[\s-]*", text[tokens[i + count - 1].end() : tokens[i + count].start()]):
+            if (
+                more
+                and more < 1000
+                and re.fullmatch(r"[\s-]*", text[tokens[i + count - 1].end() : tokens[i + count].start()])
+            ):
                 value, count = value + more, count + further
         if part := _part(text, start, tokens[i + count - 1].end() if value else None, value, language):
             found.append(part)
@@ -319,9 +325,13 @@ def _part(text: str, start: int, after: int | None, value: float, language: str)
     of = re.compile(rf"\s*(?:{numbers.of.either})\s*|", re.I).match(text, end)
     if whole := re.compile(r"\s*(?:\w{1,3}\s+)?").match(text, of.end() if of else end):
         scale = forms.scale.match(text, whole.end())
-        unit, factor, reach = _behind(text, whole.end(), scale if scale and len(scale["scale"]) > 1 else None, forms)
+        unit, factor, reach = _behind(
+            text, whole.end(), scale if scale and len(scale["scale"]) > 1 else None, forms
+        )
         if factor > 1 or unit == "hour":
-            return _figure(text, percent / 100, percent / 100, factor, unit, start, reach, forms, digits=False)
+            return _figure(
+                text, percent / 100, percent / 100, factor, unit, start, reach, forms, digits=False
+            )
     if after is None:  # "a third of", never "the third time" or "first half"
         before = text[max(0, start - 12) : start]
         if not of or not of.group() or re.search(rf"(?:{numbers.first.either})\s*$", before, re.I):

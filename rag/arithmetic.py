@@ -13,7 +13,8 @@ from index.figures import Figure
 # units of one dimension, and what each is worth in it
 _DIMENSIONS: tuple[dict[str, float], ...] = (
     {"minute": 1 / 1440, "hour": 1 / 24, "day": 1, "week": 7, "month": 30.44, "year": 365.25},
-    {"m": 1, "km": 1000, "mi": 1609.34},
+    {"m": 1, "mm": 0.001, "cm": 0.01, "km": 1000, "mi": 1609.34},
+    {"kg": 1, "t": 1000},
     {"kW": 1, "MW": 1e3, "GW": 1e6},
     {"kWh": 1, "MWh": 1e3, "GWh": 1e6, "TWh": 1e9},
     {"%": 1, "pp": 1},
@@ -42,13 +43,17 @@ def follows(figure: Figure, given: Sequence[Figure]) -> bool:
         return False
     wanted = amount(figure)
     part = figure.unit == "%" and not figure.digits  # a quarter, two thirds
-    step = min(figure.step, 0.1 * figure.value) if figure.approx else 0.5 * min(figure.step, 0.05 * figure.value)
+    step = (
+        min(figure.step, 0.1 * figure.value) if figure.approx else 0.5 * min(figure.step, 0.05 * figure.value)
+    )
     slack = 0.15 * figure.value if part else step
     low, high = figure.value - slack, figure.value + slack
     if figure.bound:
         slack = 0.3 * figure.value if part else max(figure.step, 0.1 * figure.value)
         low, high = (
-            (figure.value, figure.value + slack) if figure.bound == "more" else (figure.value - slack, figure.value)
+            (figure.value, figure.value + slack)
+            if figure.bound == "more"
+            else (figure.value - slack, figure.value)
         )
     worth = wanted.value / figure.value
     amounts = list({amount(f) for f in given if f.kind not in ("ordinal", "year") and f.value})
@@ -58,8 +63,12 @@ def follows(figure: Figure, given: Sequence[Figure]) -> bool:
         return True  # half a year, 180 days
     if figure.unit == "year":
         years = {f.value for f in given if f.kind == "year"}
-        amounts += [Amount(365.25 * n, _TIME, n) for a in years for b in years for n in (a - b, a - b - 1) if a > b]
-    return any(0.999_999 * low * worth <= value <= 1.000_001 * high * worth for value in _made(wanted, amounts))
+        amounts += [
+            Amount(365.25 * n, _TIME, n) for a in years for b in years for n in (a - b, a - b - 1) if a > b
+        ]
+    return any(
+        0.999_999 * low * worth <= value <= 1.000_001 * high * worth for value in _made(wanted, amounts)
+    )
 
 
 def completed(figures: Sequence[Figure], among: Sequence[Figure], *, units: bool) -> list[Figure]:
