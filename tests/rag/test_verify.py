@@ -14,7 +14,7 @@ from index.archive import Archive
 from index.errors import InputError
 from index.nouns import Filters
 from rag.nouns import Statement
-from rag.verify import Source, _figures, verify_against, verify_text
+from rag.verify import MAX_DRAFT, Source, _figures, verify_against, verify_text
 
 EVALS = Path(__file__).resolve().parents[2] / "evals"
 
