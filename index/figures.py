@@ -10,7 +10,7 @@ of a whole, hedges) from its pack.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
@@ -27,7 +27,8 @@ class Figure:
     kind: `year` for a bare four-digit year. unit: `%`, an ISO 4217 currency (or KR, PESO), `km`, `day`, ..., or "".
     start, end: where it stands, scale and unit included. approx: hedged ("about", "nearly").
     digits: written with digits (number words such as "two" are weaker evidence).
-    step: what one unit of the last written digit is worth: 9.2 billion -> 1e8.
+    step: what one unit of the last written digit is worth: 9.2 billion -> 1e8. scale: 1e9 for 9.2 billion.
+    per: `year`, `month`, ... of a rate ("4,000 dollars a month"). bound: `more` or `less` where it is said to be so.
     """
 
     value: float
@@ -38,6 +39,9 @@ class Figure:
     approx: bool = False
     digits: bool = True
     step: float = 0.0
+    scale: float = 1.0
+    per: str = ""
+    bound: Literal["", "more", "less"] = ""
 
 
 # signs and codes before a figure, and those that stand behind it in every language
@@ -56,7 +60,7 @@ _NUMBER = re.compile(
     r"[\s\u00a0]?(?P<number>" + _GROUP + r"|\d+(?:[.,]\d+)?)",
     re.I,
 )  # fmt: skip
-_WORD = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)?(?:-[^\W\d_]+)*")
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +72,10 @@ class _Forms:
     unit: re.Pattern[str]
     units: dict[str, str]
     money: frozenset[str]
-    parts: tuple[tuple[Words, float], ...]
-    about: re.Pattern[str]
+    part: re.Pattern[str]
+    hedge: re.Pattern[str]
     nth: re.Pattern[str]
+    rate: re.Pattern[str]
 
 
 @cache
@@ -91,6 +96,8 @@ def _forms(language: str) -> _Forms:
         by_unit |= {unit: by_unit.get(unit, Words()) + words for unit, words in named.items()}
     for word, unit in cldr.units(language).items():
         by_unit[unit] = by_unit.get(unit, Words()) + Words((word,))
+    sides = known.opposites.get("more/less", (Words(), Words()))
+    more, less = (Words(tuple(word.rstrip(" #") for word in side.listed)) for side in sides)
     # the longest first: "percentage points" before "percent*", "mil millones" before "mil"
     units = sorted(by_unit, key=lambda unit: -max(map(len, by_unit[unit].listed)))
     scale = "|".join(f"(?P<s{i}>{words.either})" for i, words in enumerate(by_factor.values()))
@@ -101,15 +108,23 @@ def _forms(language: str) -> _Forms:
         unit=re.compile(rf"{_BLANKS}(?:(?:{told.of.either})\s*)?(?:{unit})(?!\w)", re.I),
         units={f"u{i}": name for i, name in enumerate(units)},
         money=frozenset({*_SIGNS.values(), *known.money}),
-        parts=tuple(
-            zip((told.half, told.third, told.quarter, told.fifth, told.tenth), _PERCENT, strict=True)
+        part=re.compile(
+            rf"[\s-]*(?:{'|'.join(f'(?P<{p}>{getattr(told, p).either})' for p in _PERCENT)})(?!\w)", re.I
         ),
-        about=re.compile(rf"(?<!\w)(?:{told.about.either})\.?\s*$", re.I),
+        hedge=re.compile(
+            rf"(?<!\w)(?:(?P<more>{more.either})|(?P<less>{less.either})|{told.about.either})\.?(?:\s+\w{{1,4}})?\s*$",
+            re.I,
+        ),
         nth=re.compile(rf"(?:{told.ordinals.either}|[º°ª](?!\w))"),
+        rate=re.compile(
+            "|".join(rf"(?<!\w)(?P<{per}>{words.either})(?!\s*\d)" for per, words in known.rates.items())
+            or "(?!)",
+            re.I,
+        ),
     )
 
 
-_PERCENT = (50.0, 100 / 3, 25.0, 20.0, 10.0)
+_PERCENT = {"half": 50.0, "third": 100 / 3, "quarter": 25.0, "fifth": 20.0, "tenth": 10.0}
 
 
 def figures(text: str, language: str) -> tuple[Figure, ...]:
@@ -153,7 +168,7 @@ def _digits(text: str, match: re.Match[str], language: str, taken: list[tuple[in
         unit, start = _SIGNS[sign], match.start("sign")
     elif not unit and not scale and re.match(r"[A-Za-z]", text[end : end + 1]):
         return None  # part of a code: 5G, 3D, B2
-    return _figure(text, value * factor, step * factor, unit, start, end, forms, digits=True)
+    return _figure(text, value, step, factor, unit, start, end, forms, digits=True)
 
 
 def _behind(text: str, end: int, scale: re.Match[str] | None, forms: _Forms) -> tuple[str, float, int]:
@@ -183,11 +198,24 @@ def _group(match: re.Match[str], kind: str) -> str:
 
 
 def _figure(
-    text: str, value: float, step: float, unit: str, start: int, end: int, forms: _Forms, *, digits: bool
+    text: str,
+    value: float,
+    step: float,
+    scale: float,
+    unit: str,
+    start: int,
+    end: int,
+    forms: _Forms,
+    *,
+    digits: bool,
 ) -> Figure:
     kind: Kind = "percent" if unit == "%" else "money" if unit in forms.money else "amount"
-    hedged = bool(forms.about.search(text[max(0, start - 24) : start]))
-    return Figure(value, kind, unit, start, end, hedged, digits, step)
+    hedge = forms.hedge.search(text[max(0, start - 24) : start])
+    behind = re.split(r"[.;:?!](?!\w)|\d", text[end : end + 60], maxsplit=1)[0]
+    rate = forms.rate.search(behind) or forms.rate.search(text[max(0, start - 40) : start])
+    per = (rate.lastgroup or "") if rate else ""
+    bound = hedge.lastgroup or "" if hedge else ""
+    return Figure(value * scale, kind, unit, start, end, bool(hedge), digits, step * scale, scale, per, bound)  # type: ignore[arg-type]
 
 
 def _value(raw: str, language: str) -> tuple[float, float]:
@@ -216,48 +244,105 @@ def _value(raw: str, language: str) -> tuple[float, float]:
 
 @cache
 def number_words(language: str) -> dict[str, float]:
-    """Spelled-out numbers 2 to 100 of a language ("one" doubles as an article in most), from num2words."""
+    """Spelled-out numbers of a language, 2 to 999 and the thousands, from num2words ("one" doubles as an article in
+    most); their words are parted by blanks."""
     from num2words import CONVERTER_CLASSES, num2words
 
     if language not in CONVERTER_CLASSES:
         return {}
-    words = {num2words(n, lang=language).lower(): float(n) for n in range(2, 101)}
-    return {
-        w.replace("\u00ad", ""): n for w, n in words.items() if re.fullmatch(r"[^\W\d_]+([- ][^\W\d_]+)*", w)
-    }
+
+    def word(n: int) -> str:
+        return num2words(n, lang=language).lower().replace("\u00ad", "").replace("-", " ")  # type: ignore[no-any-return]
+
+    known = pack(language)
+    words = {word.lower(): 100.0 for word in known.numbers.hundred.listed[:1]}
+    words |= {word(n): float(n) for n in (*range(2, 1000), *range(1000, 1_000_000, 1000), 10**6, 10**9)}
+    for n, others in known.spelled.items():
+        for other in others.listed:
+            words |= {w.replace(word(int(n)), other): v for w, v in words.items() if word(int(n)) in w}
+    return {w: v for w, v in words.items() if re.fullmatch(r"[^\W\d_]+( [^\W\d_]+)*", w)}
+
+
+@cache
+def _most_words(language: str) -> int:
+    return max((word.count(" ") + 1 for word in number_words(language)), default=0)
 
 
 def _words(text: str, language: str) -> list[Figure]:
-    numbers, forms = number_words(language), _forms(language)
+    forms = _forms(language)
     found: list[Figure] = []
     tokens = list(_WORD.finditer(text))
+    end = 0
     for i, token in enumerate(tokens):
-        if found and token.start() < found[-1].end:
+        start = token.start()
+        if start < end:
             continue
-        value = numbers.get(token.group().lower())
-        if part := _part(text, tokens[i : i + 2], value, language):
+        value, count = _spelled(text, tokens[i : i + _most_words(language)], language)
+        if value and value % 1000 == 0:  # two thousand three hundred
+            more, further = _spelled(text, tokens[i + count : i + count + _most_words(language)], language)
+            if (
+                more
+                and more < 1000
+                and re.fullmatch(r"[\s-]*", text[tokens[i + count - 1].end() : tokens[i + count].start()])
+            ):
+                value, count = value + more, count + further
+        if part := _part(text, start, tokens[i + count - 1].end() if value else None, value, language):
             found.append(part)
-        elif value is not None:
-            scale = forms.scale.match(text, token.end())
+            end = part.end
+        elif value:
+            behind = tokens[i + count - 1].end()
+            scale = forms.scale.match(text, behind)
             if scale and len(scale["scale"]) == 1:
                 scale = None
-            unit, factor, end = _behind(text, token.end(), scale, forms)
-            step = factor if scale else 1.0
-            found.append(_figure(text, value * factor, step, unit, token.start(), end, forms, digits=False))
+            unit, factor, end = _behind(text, behind, scale, forms)
+            step = 10.0 ** (len(f"{value:.0f}") - len(f"{value:.0f}".rstrip("0")))
+            found.append(_figure(text, value, step, factor, unit, start, end, forms, digits=False))
     return found
 
 
-def _part(text: str, tokens: list[re.Match[str]], value: float | None, language: str) -> Figure | None:
-    """ "nine tenths", "två tredjedelar", "a third of": in percent; approximate, since it is a rounding of something."""
-    first, part = tokens[0], tokens[-1] if value is not None else tokens[0]
-    percent = next((percent for words, percent in _forms(language).parts if part.group() in words), None)
-    if percent is None:
+def _spelled(text: str, tokens: list[re.Match[str]], language: str) -> tuple[float, int]:
+    """The longest number that begins with the first of the words, and of how many words it is; 0, 0 for none."""
+    numbers = number_words(language)
+    joined, best = "", (0.0, 0)
+    for n, token in enumerate(tokens):
+        if n and not re.fullmatch(r"[\s-]{1,2}", text[tokens[n - 1].end() : token.start()]):
+            break
+        joined = f"{joined} {token.group().lower()}".strip()
+        if joined in numbers:
+            best = numbers[joined], n + 1
+    return best
+
+
+def _part(text: str, start: int, after: int | None, value: float, language: str) -> Figure | None:
+    """ "nine tenths", "två tredjedelar", "a third of": in percent; approximate, since it is a rounding of something. "Half
+    an hour" and "a quarter of a million" are amounts."""
+    forms = _forms(language)
+    part = forms.part.match(text, start if after is None else after)
+    if not part or not part.lastgroup:
         return None
-    if part is first:  # "a third of", never "the third time" or "first half"
-        numbers = pack(language).numbers
-        before = text[max(0, part.start() - 12) : part.start()]
-        behind = re.match(rf"\s*(?:{numbers.of.either})", text[part.end() :], re.I)
-        if not behind or re.search(rf"(?:{numbers.first.either})\s*$", before, re.I):
+    percent, end = _PERCENT[part.lastgroup] * (value or 1), part.end()
+    numbers = pack(language).numbers
+    of = re.compile(rf"\s*(?:{numbers.of.either})\s*|", re.I).match(text, end)
+    if whole := re.compile(r"\s*(?:\w{1,3}\s+)?").match(text, of.end() if of else end):
+        scale = forms.scale.match(text, whole.end())
+        unit, factor, reach = _behind(
+            text, whole.end(), scale if scale and len(scale["scale"]) > 1 else None, forms
+        )
+        if factor > 1 or unit == "hour":
+            return _figure(
+                text, percent / 100, percent / 100, factor, unit, start, reach, forms, digits=False
+            )
+    if after is None:  # "a third of", never "the third time" or "first half"
+        before = text[max(0, start - 12) : start]
+        if not of or not of.group() or re.search(rf"(?:{numbers.first.either})\s*$", before, re.I):
             return None
-        return Figure(percent, "percent", "%", part.start(), part.end(), True, False)
-    return Figure(percent * (value or 1), "percent", "%", first.start(), part.end(), True, False)
+    found = _figure(text, percent, 0, 1, "%", start, end, forms, digits=False)
+    return replace(found, approx=True)
+
+
+def parts(text: str, language: str) -> list[Figure]:
+    """Every word for a part of a whole, in percent, of which little is known: "a quarter less", "half at most"."""
+    return [
+        Figure(_PERCENT[str(part.lastgroup)], "percent", "%", part.start(), part.end(), True, False)
+        for part in re.finditer(rf"(?<!\w)(?:{_forms(language).part.pattern})", text, re.I)
+    ]

@@ -22,7 +22,7 @@ from index.archive import Archive
 from index.catalogue import Vector, days
 from index.countries import demonym, territories
 from index.errors import InputError
-from index.figures import Figure
+from index.figures import Figure, parts
 from index.general import stored_means
 from index.language import detect, detect_question
 from index.languages import pack
@@ -30,6 +30,7 @@ from index.nouns import Article, Filters
 from index.split import sentences
 from index.words import fold, in_dictionary, stem, stop_stems
 from rag import wording
+from rag.arithmetic import completed, follows, in_so_many
 from rag.evidence import judge, numbers, weights
 from rag.nouns import Citation, Statement, Support
 from rag.quote import cite
@@ -56,8 +57,9 @@ class Findings:
 
     meaning: cosine with the best sentence of the source, both freed of their language; words: share of the sentence's
     words in the source (same language only); foreign: 1 across languages. figures, dates, names: share of the
-    sentence's that the source lacks. unit: a figure stands there with another unit or scale. bound: figures that stand
-    in the source, but with other words around them. negation, direction, modality, cause, universal, attribution,
+    sentence's that the source lacks. unit: a figure stands there with another unit or scale, or is one of another time
+    (a month, a year). bound: figures that stand in the source, but with other words around them. loose: share of the
+    sentence's that follow from others of the source (sums, shares, other units) but do not stand there. negation, direction, modality, cause, universal, attribution,
     quotation: 1 where the two disagree. novelty: the rarest words of the sentence that the source lacks. borne_out,
     contradicted: the checker's probabilities, 0 without one.
     """
@@ -69,6 +71,7 @@ class Findings:
     figures: float
     unit: float
     bound: float
+    loose: float
     dates: float
     names: float
     negation: float
@@ -293,7 +296,7 @@ def compare(
         else ""
     )
     everything = " ".join([source.text, about, *(s.text for s in also)])
-    lost, unit, bound = _figures(sentence, language, source, near, also, reasons)
+    lost, unit, bound, loose = _figures(sentence, language, source, near, also, reasons)
     words, novelty = _words(sentence, language, everything, same, reasons)
     findings = Findings(
         meaning=meaning,
@@ -303,6 +306,7 @@ def compare(
         figures=lost,
         unit=unit,
         bound=bound,
+        loose=loose,
         dates=_dates(sentence, language, source, also, reasons),
         names=_names(sentence, language, source, near, everything, reasons),
         negation=_negation(sentence, language, core, near, source.language, reasons),
@@ -363,29 +367,49 @@ def _scale(archive: Archive, *languages: str) -> Scale:
 
 def _figures(
     sentence: str, language: str, source: Source, near: str, also: Sequence[Source], reasons: dict[str, str]
-) -> tuple[float, float, float]:
+) -> tuple[float, float, float, float]:
+    """The findings figures, unit, bound and loose."""
     claimed = [f for f in alone(sentence, language).figures if f.kind != "year"]
     # spelled-out small numbers and ordinals are weak: "two sides" is rarely what a source counts
     strong = [f for f in claimed if f.kind != "ordinal" and (f.digits or f.value > 2 or f.unit)]
     if not strong:
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0, 0.0
     there = [f for s in (source, *also) for f in alone(s.text, s.language).figures]
-    here = alone(near, source.language).figures
-    lost, wrong, unbound = 0, 0.0, 0.0
+    here = completed(alone(near, source.language).figures, there, units=False)
+    given = completed(there, there, units=True)
+    given += [f for s in (source, *also) for f in parts(s.text, s.language)]
+    shares = dict(in_so_many(sentence, strong))
+    spans = any(f.kind == "year" for f in there) and not any(f.unit == "year" for f in there)
+    if published := source.article and days(source.article.published):
+        given.append(Figure(published[0].year, "year", "", 0, 0))
+    lost, loose, wrong, unbound = 0, 0, 0.0, 0.0
     for figure in strong:
-        if any(_equal(figure, other) and _units_agree(figure, other) for other in there):
+        shown = sentence[figure.start : figure.end]
+        same = [other for other in there if _equal(figure, other) and _units_agree(figure, other)]
+        readings = completed([figure], claimed, units=False)
+        derived = any(follows(one, given) for one in (*readings, *shares.get(figure, ())))
+        alike = any(_equal(figure, other) for other in there)
+        if same and all(figure.per and other.per and figure.per != other.per for other in same):
+            lost, wrong = lost + 1, 1.0
+            reasons["unit"] = f"{shown} is one of each {same[0].per} in the cited passage"
+        elif same:
             if not any(_equal(figure, other) for other in here):
                 unbound = 1.0
-            continue
-        lost += 1
-        shown = sentence[figure.start : figure.end]
-        if any(_equal(figure, other) or _digits_alike(figure, other) for other in there):
-            wrong = 1.0
+        elif alike and not any(_equal(one, other) for one in readings[1:] for other in given):
+            lost, wrong = lost + 1, 1.0
             reasons["unit"] = f"{shown} stands in the cited passage with another unit or scale"
-        reasons.setdefault("figures", f"{shown} is not in the cited passage")
+        elif derived or (figure.unit == "year" and spans and not published):
+            loose += 1
+            reasons["loose"] = f"{shown} does not stand in the cited passage as it is"
+        elif any(_digits_alike(figure, other) for other in there):
+            lost, wrong = lost + 1, 1.0
+            reasons["unit"] = f"{shown} stands in the cited passage with another unit or scale"
+        else:
+            lost += 1
+            reasons.setdefault("figures", f"{shown} is not in the cited passage")
     if unbound:
         reasons["bound"] = "the figure belongs to something else in the cited passage"
-    return lost / len(strong), wrong, unbound
+    return lost / len(strong), wrong, unbound, loose / len(strong)
 
 
 def _equal(a: Figure, b: Figure) -> bool:

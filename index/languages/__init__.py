@@ -204,7 +204,7 @@ class Orders:
 
 @dataclass(frozen=True)
 class Language:
-    """A pack. units, money, names, peoples: unit, ISO 4217 or ISO 3166 code -> words. opposites: name -> both sides.
+    """A pack. spelled: number -> words. units, money, rates, names, peoples: unit, ISO 4217 or ISO 3166 code -> words. opposites: name -> both sides.
 
     says: what Dossier itself says in the language; empty where it has no pack.
     """
@@ -213,8 +213,10 @@ class Language:
     spelling: Spelling = Spelling()
     article: Articles = Articles()
     numbers: Numbers = Numbers()
+    spelled: Mapping[str, Words] = field(default_factory=dict)
     units: Mapping[str, Words] = field(default_factory=dict)
     money: Mapping[str, Words] = field(default_factory=dict)
+    rates: Mapping[str, Words] = field(default_factory=dict)
     dates: Dates = Dates()
     countries: Mapping[str, Words] = field(default_factory=dict)
     peoples: Mapping[str, Words] = field(default_factory=dict)

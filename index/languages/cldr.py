@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # CLDR's unit → what figures call it; a Scandinavian mile is counted in kilometres
 _UNITS = {
     "concentr-percent": "%", "mass-tonne": "t", "length-kilometer": "km", "length-mile-scandinavian": "10 km",
-    "length-mile": "mi", "length-meter": "m", "area-hectare": "ha", "volume-barrel": "bbl",
+    "length-mile": "mi", "length-meter": "m", "length-centimeter": "cm", "length-millimeter": "mm", "mass-kilogram": "kg", "area-hectare": "ha", "volume-barrel": "bbl",
     "power-kilowatt": "kW", "power-megawatt": "MW", "power-gigawatt": "GW", "energy-kilowatt-hour": "kWh",
     "duration-minute": "minute", "duration-hour": "hour", "duration-day": "day", "duration-week": "week",
     "duration-month": "month", "duration-year": "year",

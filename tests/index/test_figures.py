@@ -84,6 +84,16 @@ def test_any_text(text: str, language: str) -> None:
         ("9,2 Milliarden Dollar", "de", 9.2e9, "USD"),
         ("91 per cent", "en", 91, "%"),
         ("nine tenths", "en", 90, "%"),
+        ("sechsundzwanzig Züge", "de", 26, ""),
+        ("tjugosex tåg", "sv", 26, ""),
+        ("fyrtiosex tåg", "sv", 46, ""),
+        ("soixante-quinze trains", "fr", 75, ""),
+        ("doscientas cincuenta casas", "es", 250, ""),
+        ("zweihunderttausend Euro", "de", 200e3, "EUR"),
+        ("two thousand three hundred boats", "en", 2300, ""),
+        ("tres cuartas partes", "es", 75, "%"),
+        ("half a million euros", "en", 500e3, "EUR"),
+        ("un quart de million d'euros", "fr", 250e3, "EUR"),
     ],
 )
 def test_one_amount_in_many_writings(text: str, language: str, value: float, unit: str) -> None:
@@ -107,3 +117,26 @@ def test_dates(text: str, language: str, iso: str) -> None:
 
 def test_countries_in_two_languages() -> None:
     assert territories("Chile and China's Brazil", "en") == territories("Chile och Kinas Brasilien", "sv")
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "per"),
+    [
+        ("4,000 dollars each a month", "en", "month"),
+        ("52 miljoner kronor om året", "sv", "year"),
+        ("310.000 euros al mes", "es", "month"),
+        ("monatlich 3,1 Millionen Euro", "de", "month"),
+        ("5 000 euros par jour", "fr", "day"),
+        ("4,000 dollars", "en", ""),
+    ],
+)
+def test_rates(text: str, language: str, per: str) -> None:
+    assert figures(text, language)[0].per == per
+
+
+def test_bounds() -> None:
+    more, less = (
+        figures("more than half of the boats, mindre än 20", "en")[0],
+        figures("moins de 20 bateaux", "fr")[0],
+    )
+    assert (more.bound, less.bound) == ("more", "less") and more.approx and less.approx

@@ -14,7 +14,7 @@ from index.archive import Archive
 from index.errors import InputError
 from index.nouns import Filters
 from rag.nouns import Statement
-from rag.verify import MAX_DRAFT, verify_against, verify_text
+from rag.verify import MAX_DRAFT, Source, _figures, verify_against, verify_text
 
 EVALS = Path(__file__).resolve().parents[2] / "evals"
 
@@ -193,3 +193,27 @@ def test_measured_floor(archive: Archive) -> None:
         found = any(s.support == "unsupported" for s in said.statements)
         right[found == (row["verdict"] == "unsupported")] += 1
     assert len(rows) >= 120 and right[True] / len(rows) >= 0.70
+
+
+YARD = "The yard employed 212 people in 2019 and 160 in 2023. It pays 40,000 euros a year in rent, and 90 days' notice."
+
+
+@pytest.mark.parametrize(
+    ("language", "claim", "found"),
+    [
+        ("en", "The yard employs 160 people.", (0, 0, 0)),
+        ("en", "Fifty-two people have left.", (0, 0, 1)),
+        ("de", "Zweiundfünfzig Leute sind gegangen.", (0, 0, 1)),
+        ("sv", "Ungefär en fjärdedel av de 212 fick gå.", (0, 0, 0.5)),
+        ("fr", "Le préavis est de trois mois.", (0, 0, 1)),
+        ("es", "La plantilla se redujo en cuatro años.", (0, 0, 1)),
+        ("en", "The yard employs 7,190 people.", (1, 0, 0)),
+        ("sv", "Hyran är 40 000 euro i månaden.", (1, 1, 0)),
+        ("es", "El alquiler es de 40.000 dólares al año.", (1, 1, 0)),
+    ],
+)
+def test_figures_that_stand_there_follow_or_do_not(
+    language: str, claim: str, found: tuple[float, float, float]
+) -> None:
+    lost, unit, _, loose = _figures(claim, language, Source(YARD, "en"), YARD, (), {})
+    assert (lost, unit, loose) == found
