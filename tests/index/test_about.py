@@ -250,7 +250,12 @@ def test_the_shared_sample() -> None:
         ),
         (
             "Ferry to end\n\nBy Karin Ek, North Post, 12 May 2023\n\nThe last ferry leaves in June.\n",
-            {"published": "2023-05-12", "publisher": "North Post", "author": "Karin Ek", "title": "Ferry to end"},
+            {
+                "published": "2023-05-12",
+                "publisher": "North Post",
+                "author": "Karin Ek",
+                "title": "Ferry to end",
+            },
         ),
         (
             "Le Courrier des Monts — samedi 15 avril 2023\n\nLa ministre recule\n\nElle a parlé une heure.\n",
@@ -258,7 +263,12 @@ def test_the_shared_sample() -> None:
         ),
         (
             "Kommentar\n\nWer zahlt\n\nVon Jörn Hell\nUferstädter Anzeiger, 7. Oktober 2023\n\nIch bin dagegen.\n",
-            {"published": "2023-10-07", "publisher": "Uferstädter Anzeiger", "genre": "opinion", "title": "Wer zahlt"},
+            {
+                "published": "2023-10-07",
+                "publisher": "Uferstädter Anzeiger",
+                "genre": "opinion",
+                "title": "Wer zahlt",
+            },
         ),
         (
             "La mina divide al pueblo\nLa Voz del Valle\nSanta Rita, 21 de mayo de 2022\n\nCerrada desde 1986.\n",
@@ -266,7 +276,9 @@ def test_the_shared_sample() -> None:
         ),
     ],
 )
-def test_the_lines_over_an_article_give_date_newspaper_and_headline(text: str, fields: dict[str, str]) -> None:
+def test_the_lines_over_an_article_give_date_newspaper_and_headline(
+    text: str, fields: dict[str, str]
+) -> None:
     assert said_by_text(text).fields.items() >= fields.items()
 
 
