@@ -19,7 +19,7 @@ from rag.phrases import say, shown_date
 from rag.question import Question
 from rag.sentence import Sentence
 
-_NEARLY = 0.55  # a further sentence must reach this share of the best one's score
+_NEARLY = 0.85  # a further sentence must reach this share of the best one's score: 1.8 sentences on league and summit
 _SAME = 0.92  # sentences closer in meaning than this say the same
 
 
