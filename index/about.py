@@ -313,7 +313,7 @@ def _head_date(line: _Line) -> str | None:
         words.pop()
     told = " ".join(words)
     # no sentence comes before it, and it stands apart: behind a mark, behind capitals alone, or at the line's end
-    if len(told) > 90 or not all(_capital(word) for word in words):
+    if len(told) > 90 or told.endswith(":") or not all(_capital(word) for word in words):
         return None
     apart = not told or told[-1] in ",|–—.-" or told.isupper() or (match.end() == len(line.text) < 60)
     return parse_date(match[0]) if apart else None

@@ -135,7 +135,7 @@ class ReaderSettings(_Section):
 class AnswerSettings(_Section):
     max_sentences: int = Field(default=3, ge=1, le=20)
     threshold: float = Field(
-        default=0.35, ge=0, le=1, description="answer when the scorer's probability reaches this"
+        default=0.3, ge=0, le=1, description="answer when the scorer's probability reaches this"
     )
     unsupported: Literal["leave_out", "strike"] = Field(
         default="leave_out", description="what becomes of a sentence its sources do not bear out"

@@ -42,20 +42,22 @@ HERE = Path(__file__).parent
 ARCHIVES = ("league", "summit")
 LANGUAGES = ("en", "sv", "de", "es", "fr")
 WEIGHTS = HERE.parent / "weights.json"
-PENALTY = 4.0
-# what a feature ought to weigh, where two archives are too few to tell
-SENTENCE_PRIOR = {"local": 4.0, "words": 2.0, "ranking": 2.0, "years": 2.0, "other_year": -1.5, "read": 5.0}
+PENALTY = 8.0
+# What a feature ought to weigh, where two archives are too few to tell. Its sign holds: in an archive of traps, true claims
+# are reworded and false ones are not, but elsewhere shared words speak for a claim. A feature without one weighs nothing.
+SENTENCE_PRIOR = {
+    "local": 6.0, "foreign_local": 4.0, "passage": 1.0, "ranking": 2.0, "words": 3.5, "kind": 2.0, "names": 1.5, "years": 3.0,
+    "figures": 2.0, "other_year": -1.5, "other_country": -0.5, "read": 3.0, "read_lead": 3.0, "around": 0.5, "foreign": 0.5,
+}  # fmt: skip
 ANSWER_PRIOR = {
-    "unknown": -2.0,
-    "missing": -1.5,
-    "other_year": -1.5,
-    "other_country": -1.5,
-    "best_read": 4.0,
-    "score": 1.0,
-}
+    "meaning": 4.0, "passage": 2.0, "words": 1.0, "around": 1.0, "kind": 1.0, "names": 2.0, "years": 2.0, "figures": 1.0,
+    "other_year": -1.5, "other_country": -1.5, "unknown": -2.0, "foreign_meaning": 2.0, "score": 1.0, "margin": 0.5,
+    "missing": -1.5, "best_read": 4.0, "second_read": 0.5,
+}  # fmt: skip
 CLAIM_PRIOR = {
-    "meaning": 2.0, "figures": -4.0, "unit": -1.0, "bound": -1.0, "dates": -3.0, "names": -1.5, "negation": -1.0,
-    "direction": -1.0, "modality": -1.0, "attribution": -1.0, "quotation": -3.0, "borne_out": 4.0, "contradicted": -2.0,
+    "meaning": 5.0, "words": 1.0, "foreign_meaning": 1.0, "foreign": 0.5, "figures": -4.0, "unit": -1.0, "bound": -1.0,
+    "loose": -0.2, "dates": -3.0, "names": -2.5, "negation": -2.0, "direction": -2.0, "modality": -1.5, "cause": -1.0,
+    "universal": -0.5, "attribution": -2.0, "quotation": -3.0, "novelty": -1.0, "borne_out": 4.0, "contradicted": -2.0,
 }  # fmt: skip
 
 
@@ -164,22 +166,35 @@ def _claim(claim: Any, code: str, text: str, archive: Archive, name: str, rows: 
 
 
 def fitted(rows: Sequence[Row], names: Sequence[str], prior: Mapping[str, float]) -> dict[str, float]:
-    """Both answers weigh the same in all, so that 0.5 is where they are equally likely."""
-    x = np.array([[row.features[n] for n in names] for row in rows])
+    """Both answers weigh the same in all, so that 0.5 is where they are equally likely. A feature that would weigh against
+    its prior's sign keeps its prior."""
     y = np.array([float(row.right) for row in rows])
     weight = np.where(y == 1, 0.5 / max(1, y.sum()), 0.5 / max(1, (1 - y).sum())) * len(y)
-    beta = logistic(x, y, weight, np.array([prior.get(n, 0.0) for n in names]))
-    return {"bias": round(float(beta[0]), 4)} | {
-        n: round(float(b), 4) for n, b in zip(names, beta[1:], strict=True)
-    }
+    used = held = [n for n in names if n in prior]
+    x = np.array([[row.features[n] for n in held] for row in rows])
+    while True:
+        free = np.array([n in used for n in held])
+        expected = np.array([prior[n] for n in held])
+        beta = logistic(x, y, weight, expected, np.where(free, PENALTY, _HELD))
+        kept = [n for n, b in zip(held, beta[1:], strict=True) if n in used and b * prior[n] > 0]
+        if kept == used:
+            break
+        used = kept
+    found = dict(zip(held, beta[1:], strict=True))
+    return {"bias": round(float(beta[0]), 4)} | {n: round(float(found.get(n, 0.0)), 4) for n in names}
 
 
-def logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray, prior: np.ndarray) -> np.ndarray:
+_HELD = 1e6  # penalty that leaves a coefficient at its prior
+
+
+def logistic(
+    x: np.ndarray, y: np.ndarray, weight: np.ndarray, prior: np.ndarray, penalty: np.ndarray
+) -> np.ndarray:
     """Coefficients [features + 1], the bias first, of the weighted logistic regression penalised for the squared distance
     from `prior`, by Newton's method."""
     x1 = np.hstack([np.ones((len(x), 1)), x])
     expected = np.concatenate([[0.0], prior])
-    ridge = np.diag([0.0] + [PENALTY] * x.shape[1])
+    ridge = np.diag([0.0, *penalty])
 
     def loss(b: np.ndarray) -> float:
         z = x1 @ b

@@ -107,7 +107,7 @@ Parser = Callable[[str, Sequence[str]], Iterable[Record]]  # the set's name, its
 
 
 @dataclass(frozen=True)
-class Source:
+class Origin:
     """Where a set comes from, and what makes records of its files."""
 
     set: str
@@ -370,28 +370,28 @@ NLI = "felipessalvatore/NLI_datasets"
 PREMISE = "premise hypothesis label"
 
 SOURCES = (
-    Source(
+    Origin(
         "squad2",
         "rajpurkar/SQuAD-explorer",
         ("dataset/dev-v2.0.json",),
         "CC BY-SA 4.0",
         partial(squad, language="en"),
     ),
-    Source(
+    Origin(
         "squad2",
         "susumu2357/SQuAD_v2_sv",
         ("squad_dev_v2_sv.json.gz",),
         "Apache-2.0",
         partial(squad, language="sv"),
     ),
-    Source(
+    Origin(
         "squad2",
         TRANSLATED,
         ("SQuAD-es-v2.0/dev-v2.0-es_small.json",),
         "CC BY 4.0",
         partial(squad, language="es"),
     ),
-    Source(
+    Origin(
         "squad2",
         TRANSLATED,
         ("squads-tar/da/dev-v2.0-da_small.json",),
@@ -399,21 +399,21 @@ SOURCES = (
         partial(squad, language="da"),
         branch="multilingual",
     ),
-    Source(
+    Origin(
         "xquad",
         "google-deepmind/xquad",
         tuple(f"xquad.{language}.json" for language in XQUAD_LANGUAGES),
         "CC BY-SA 4.0",
         xquad,
     ),
-    Source(
+    Origin(
         "squad2-train",
         "PhongNTDo/guide_train_MRC_transformers",
         ("train-v2.0.json",),
         "CC BY-SA 4.0",
         partial(squad, language="en"),
     ),
-    Source(
+    Origin(
         "piaf",
         "psorianom/piaf-combo-huggingface",
         ("data/piaf-v1.1.json",),
@@ -421,7 +421,7 @@ SOURCES = (
         partial(squad, language="fr", prefix="piaf"),
     ),
     *(
-        Source(
+        Origin(
             f"squadshifts-{kind}",
             SHIFTS,
             (f"datasets/{kind}_v1.0.json",),
@@ -430,14 +430,14 @@ SOURCES = (
         )
         for kind in ("new_wiki", "reddit")
     ),
-    Source(
+    Origin(
         "tydi",
         MESH,
         ("data/tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.en.train.json",),
         "Apache-2.0",
         partial(squad, language="en", prefix="tydi"),
     ),
-    Source(
+    Origin(
         "mlqa",
         MESH,
         tuple(
@@ -447,7 +447,7 @@ SOURCES = (
         "CC BY-SA 3.0",
         mlqa,
     ),
-    Source(
+    Origin(
         "norquad",
         "ltgoslo/NorQuAD",
         tuple(
@@ -456,15 +456,15 @@ SOURCES = (
         "CC0",
         partial(squad, language="no", prefix="nor"),
     ),
-    Source(
+    Origin(
         "swequad",
         "dkalpakchi/SweQUAD-MC",
         ("data/training.json", "data/dev.json", "data/test.json"),
         "CC BY 4.0",
         swequad,
     ),
-    Source("afriqa", "masakhane-io/afriqa", AFRIQA_FILES, "CC BY 4.0", afriqa),
-    Source(
+    Origin("afriqa", "masakhane-io/afriqa", AFRIQA_FILES, "CC BY 4.0", afriqa),
+    Origin(
         "fever",
         "asaakyan/covidfact",
         tuple(f"RTE-Fever/processed/dev.{part}" for part in ("raw.input0", "raw.input1", "label")),
@@ -472,57 +472,57 @@ SOURCES = (
         fever,
     ),
     *(
-        Source(
+        Origin(
             f"summedits-{kind}", EDITS, (f"data/summedits/summedits_{kind}.json",), "Apache-2.0", summedits
         )
         for kind in ("news", "samsum", "scitldr")
     ),
-    Source(
+    Origin(
         "foolmetwice",
         "google-research/fool-me-twice",
         ("dataset/dev.jsonl", "dataset/test.jsonl"),
         "Apache-2.0",
         foolmetwice,
     ),
-    Source(
+    Origin(
         "fever-symmetric",
         "TalSchuster/FeverSymmetric",
         ("symmetric_v0.2/fever_symmetric_dev.jsonl", "symmetric_v0.2/fever_symmetric_test.jsonl"),
         "MIT",
         fever_symmetric,
     ),
-    Source(
+    Origin(
         "mnli", NLI, ("nli_datasets/mnli/dev.csv",), "MIT repository", partial(inference, columns=PREMISE)
     ),
-    Source(
+    Origin(
         "rte",
         NLI,
         ("nli_datasets/rte/dev.csv", "nli_datasets/rte/train.csv"),
         "MIT repository",
         partial(inference, columns=PREMISE),
     ),
-    Source(
+    Origin(
         "counterfactual-snli",
         "acmi-lab/counterfactually-augmented-data",
         ("NLI/all_combined/train.tsv",),
         "Apache-2.0",
         partial(inference, columns="sentence1 sentence2 gold_label", delimiter="\t"),
     ),
-    Source(
+    Origin(
         "scone",
         "selenashe/ScoNe",
         tuple(f"scone_nli/train/{kind}.csv" for kind in SCONE_KINDS),
         "CC0",
         scone,
     ),
-    Source(
+    Origin(
         "rte3-fr",
         "mskandalis/rte3-french",
         ("RTE3-FR-dev-set-3class.tsv", "RTE3-FR-test-gold-3class.tsv"),
         "BSD-2",
         rte3,
     ),
-    Source(
+    Origin(
         "pawsx",
         MESH,
         tuple(f"data/pawsx/dev-{language}.tsv" for language in PAWSX_LANGUAGES),

@@ -154,7 +154,8 @@ def test_asking_one_question_imports_nothing_heavy(tmp_path: Path) -> None:
     script = """if True:
         import sys
         from pathlib import Path
-        from index.encode import fingerprint_of, make_encoder
+        from index.encode import fingerprint_of
+        from index.encoders import make_encoder
         from index.settings import EmbeddingSettings
         settings = EmbeddingSettings()
         encoder = make_encoder(settings, Path(sys.argv[1]))

@@ -22,7 +22,7 @@ def place(archive: Archive, source: str, words: str) -> tuple[Article, int, int]
         ("ferry.md", "“I have made it forty thousand times,” he said.", "en", "Fjord Courier, November 2023, Olav Brekke"),
         ("ferry.md", "Its captain, Olav Brekke, said that he would miss the crossing.", "en", "Fjord Courier, November 2023"),
         ("bridge.md", "The old ferry will stop running in June.", "sv", "Fjord Courier, 5 mars 2024"),
-        ("silta.txt", "Maalia kului 14 000 litraa.", "sv", "silta.txt, odaterad"),
+        ("silta.txt", "Maalia kului 14 000 litraa.", "sv", "“Varnholmin silta maalattiin punaiseksi, koska …”, odaterad"),
         ("view.md", "I believe that the bridge at Varnholm is a monument to vanity.", "de",
          "Fjord Courier (Meinung, Petra Lindahl), 10. März 2024"),
     ],
