@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from index.language import detect
-from index.languages import Articles, cldr, codes, normalise, pack
+from index.languages import ArticleWords, cldr, codes, normalise, pack
 
 FIELDS = ("title", "publisher", "author", "published", "language", "genre")
 _LABELS = (*FIELDS, "section")
@@ -240,7 +240,7 @@ class _Line:
         own = detect(text) if len(text) < _SHORT else language
         return cls(text, (language,) if own == language else (language, own))
 
-    def packs(self) -> Iterator[tuple[Articles, _Forms]]:
+    def packs(self) -> Iterator[tuple[ArticleWords, _Forms]]:
         return ((pack(code).article, _forms(code)) for code in self.languages)
 
 

@@ -80,7 +80,7 @@ class Spelling:
 
 
 @dataclass(frozen=True)
-class Articles:
+class ArticleWords:
     title: Words = Words()
     publisher: Words = Words()
     author: Words = Words()
@@ -211,7 +211,7 @@ class Language:
 
     code: str
     spelling: Spelling = Spelling()
-    article: Articles = Articles()
+    article: ArticleWords = ArticleWords()
     numbers: Numbers = Numbers()
     spelled: Mapping[str, Words] = field(default_factory=dict)
     units: Mapping[str, Words] = field(default_factory=dict)

@@ -90,7 +90,7 @@ class Asking:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claimed:
     """A claim, and whether the evidence bears it out."""
 
     set: str
@@ -101,7 +101,7 @@ class Claim:
     claim_language: str = "en"
 
 
-Record = Asking | Claim
+Record = Asking | Claimed
 T = TypeVar("T")
 Parser = Callable[[str, Sequence[str]], Iterable[Record]]  # the set's name, its files' texts -> its records
 
@@ -258,43 +258,43 @@ def json_lines(text: str) -> Iterator[Any]:
     return (json.loads(line) for line in text.split("\n") if line.strip())
 
 
-def fever(name: str, texts: Sequence[str]) -> Iterator[Claim]:
+def fever(name: str, texts: Sequence[str]) -> Iterator[Claimed]:
     """Three files, line by line: evidence, claim, label."""
     for evidence, claim, label in zip(*(text.split("\n") for text in texts), strict=False):
         if label.strip():
-            yield Claim(name, clean(evidence), clean(claim), LABELS[label.strip()])
+            yield Claimed(name, clean(evidence), clean(claim), LABELS[label.strip()])
 
 
-def foolmetwice(name: str, texts: Sequence[str]) -> Iterator[Claim]:
+def foolmetwice(name: str, texts: Sequence[str]) -> Iterator[Claimed]:
     """Evidence is one sentence or more."""
     for entry in (e for text in texts for e in json_lines(text)):
         evidence = " ".join(e["text"] for e in entry["gold_evidence"])
-        yield Claim(name, clean(evidence), clean(entry["text"]), LABELS[entry["label"]])
+        yield Claimed(name, clean(evidence), clean(entry["text"]), LABELS[entry["label"]])
 
 
-def fever_symmetric(name: str, texts: Sequence[str]) -> Iterator[Claim]:
+def fever_symmetric(name: str, texts: Sequence[str]) -> Iterator[Claimed]:
     """Evidence and claim, each in two versions."""
     for entry in (e for text in texts for e in json_lines(text)):
-        yield Claim(name, clean(entry["evidence"]), clean(entry["claim"]), LABELS[entry["label"]])
+        yield Claimed(name, clean(entry["evidence"]), clean(entry["claim"]), LABELS[entry["label"]])
 
 
-def summedits(name: str, texts: Sequence[str]) -> Iterator[Claim]:
+def summedits(name: str, texts: Sequence[str]) -> Iterator[Claimed]:
     """A document and a summary of it, edited: consistent (1) or not (0)."""
     for entry in (e for text in texts for e in json.loads(text)):
         label = "supported" if int(entry["label"]) else "not_supported"
-        yield Claim(name, clean(entry["doc"]), clean(entry["summary"]), label)
+        yield Claimed(name, clean(entry["doc"]), clean(entry["summary"]), label)
 
 
-def inference(name: str, texts: Sequence[str], columns: str, delimiter: str = ",") -> Iterator[Claim]:
+def inference(name: str, texts: Sequence[str], columns: str, delimiter: str = ",") -> Iterator[Claimed]:
     """Tables with three columns, named, for evidence, claim and label."""
     premise, hypothesis, gold = columns.split()
     for row in (
         r for text in texts for r in csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     ):
-        yield Claim(name, clean(row[premise]), clean(row[hypothesis]), LABELS[row[gold]])
+        yield Claimed(name, clean(row[premise]), clean(row[hypothesis]), LABELS[row[gold]])
 
 
-def scone(name: str, texts: Sequence[str]) -> Iterator[Claim]:
+def scone(name: str, texts: Sequence[str]) -> Iterator[Claimed]:
     """ScoNe: the edited columns, but for `one_scoped`, which has none."""
     for text in texts:
         edited = "sentence1_edited" in text.split("\n", 1)[0]
@@ -306,14 +306,14 @@ def scone(name: str, texts: Sequence[str]) -> Iterator[Claim]:
         yield from inference(name, [text], columns)
 
 
-def rte3(name: str, texts: Sequence[str]) -> Iterator[Claim]:
+def rte3(name: str, texts: Sequence[str]) -> Iterator[Claimed]:
     """RTE-3 in French: id, language, premise, hypothesis, label, label in words, ..."""
     for line in (line for text in texts for line in text.splitlines()[1:]):
         _, language, premise, hypothesis, _, label, *_ = line.split("\t")
-        yield Claim(name, clean(premise), clean(hypothesis), LABELS[label], language, language)
+        yield Claimed(name, clean(premise), clean(hypothesis), LABELS[label], language, language)
 
 
-def pawsx(name: str, texts: Sequence[str]) -> Iterator[Claim]:
+def pawsx(name: str, texts: Sequence[str]) -> Iterator[Claimed]:
     """PAWS-X: two sentences, the same (1) or not (0), in PAWSX_LANGUAGES' order; and one pair of languages, by chance.
 
     A line is the same pair of sentences in every file. "NS" stands for a translation that was never made.
@@ -331,7 +331,7 @@ def pawsx(name: str, texts: Sequence[str]) -> Iterator[Claim]:
         evidence, claim, same = rows[first][line][0], rows[second][line][1], rows[first][line][2]
         if "NS" not in (evidence.strip(), claim.strip()):
             label = "supported" if same.strip() == "1" else "not_supported"
-            yield Claim(which, clean(evidence), clean(claim), label, first, second)
+            yield Claimed(which, clean(evidence), clean(claim), label, first, second)
 
 
 # --- the table ---------------------------------------------------------------------------------------------------
@@ -549,7 +549,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     parsed, left_out = parse_all(given.sources)
     questions = unique(chosen(parsed))
-    claims = unique(r for r in parsed if isinstance(r, Claim))
+    claims = unique(r for r in parsed if isinstance(r, Claimed))
     given.out.mkdir(parents=True, exist_ok=True)
     write_questions(given.out, questions)
     write(given.out / "claims.jsonl.gz", map(vars, claims))
@@ -652,7 +652,7 @@ def write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
         packed.writelines((json.dumps(line, ensure_ascii=False) + "\n").encode() for line in lines)
 
 
-def table(questions: Iterable[Asking], claims: Iterable[Claim]) -> str:
+def table(questions: Iterable[Asking], claims: Iterable[Claimed]) -> str:
     """Set, languages (of the question or claim, of the text), how many; of the questions, how many not answered."""
     asked = list(questions)
     counts = Counter((q.set, q.question_language, q.context_language) for q in asked)

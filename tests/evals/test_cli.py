@@ -49,7 +49,7 @@ def test_same_inputs_same_numbers_and_the_users_index_is_not_touched(
         assert dossier("--limit", "12", "--json", "--baseline", "none.json", "--report", name) == 0
         told.append(json.loads(capfd.readouterr().out))
         assert (tmp_path / name / "eval.html").is_file()
-    assert told[0]["questions"] == 12
+    assert told[0]["questions"] == 3 * 12  # the samples and two archives
     for part in ("metrics", "abstention", "statements"):
         assert told[0][part] == told[1][part]
     assert not (data_dir / "current").exists()

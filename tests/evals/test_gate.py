@@ -76,7 +76,7 @@ def test_offsets_must_never_fall() -> None:
     before, after = made([1.0] * 500, metric="exact_quotes"), made([0.0] + [1.0] * 499, metric="exact_quotes")
     assert [c.metric for c in verdict(before, after).falls] == [
         "exact_quotes"
-    ] * 3  # over all, the kind, the pair
+    ] * 4  # over all, the set, the kind, the pair
 
 
 def test_a_metric_that_is_gone_fails() -> None:
