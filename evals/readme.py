@@ -56,7 +56,7 @@ def figures(evaluated: dict[str, Any], bench: dict[str, Any]) -> str:
     how = "with a language model" if made["mode"] == "write" else "quoting"
     asked = [f"{name}: {one['questions']} questions, {one['claims']} claims" for name, one in sets.items()]
     lines = [
-        f"Measured {made['when'][:10]}, {how} ({'; '.join(asked)}). Nothing was trained or fitted on what is shown here.",
+        f"Measured {made['when'][:10]}, {how} ({'; '.join(asked)}). The reader and the models that choose answers were trained and fitted on other archives alone; how strongly the latter keep to what is expected of them, and the threshold, were settled with tests on the samples in view, and which opposites count as such (for claims) with valley and court among others.",
         "",
         f"| | {' | '.join(sets)} |",
         f"| --- |{' --- |' * len(sets)}",

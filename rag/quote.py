@@ -49,13 +49,13 @@ def quote(
         cite(c.article, c.sentence.start, c.sentence.end, n, archive, c.answer)
         for n, c in enumerate(chosen, 1)
     )
-    statements = []
+    statements, before = [], ""
     for n, c in enumerate(chosen, 1):
         lead = lead_in(c.article, c.sentence, question.language)
-        if n > 1 and lead == lead_in(chosen[n - 2].article, chosen[n - 2].sentence, question.language):
-            lead = ""  # a source that several sentences share is named once
+        shown = "" if lead == before else lead  # a source that several sentences share is named once
+        before = lead
         text = " ".join(c.sentence.text.split())
-        statements.append(Statement(text, (n,), "quoted", "", lead, as_of(c.article, c.sentence)))
+        statements.append(Statement(text, (n,), "quoted", "", shown, as_of(c.article, c.sentence)))
     return Quoted(tuple(statements), citations, tuple(missing), differ)
 
 

@@ -4,7 +4,7 @@ A sentence is compared with the passage it rests on in what can turn a true sent
 scale, dates, names, negation, direction, who says it, whether it is expected or done, causes and generalisations that
 the passage does not make, quotes that are not in it, and the overlap in meaning. Each comparison is one number
 (`Findings`). The checker, the reader's second head (`rag/reader.py`), says how surely the passage bears the sentence out;
-a small logistic model over all of it (`claim` in rag/weights.json, made by `python -m rag.training.fit`) gives the verdict,
+a small logistic model over all of it (`claim` in rag/weights.json, where the checker weighs nothing yet: `rag/training/fit.py` says why) gives the verdict,
 and the finding that weighed most against the sentence gives the reason. What must never give way (a figure, a unit, a
 date, a quotation that is not there) is decided by the rules alone.
 """
